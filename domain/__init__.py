@@ -1,0 +1,1 @@
+"""Pure trading rules: no I/O, no clock, no Temporal."""
