@@ -1,0 +1,1 @@
+"""Activities: thin translators between workflows and ports."""

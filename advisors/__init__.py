@@ -1,0 +1,1 @@
+"""Advisers that turn an observation into a decision."""

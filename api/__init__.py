@@ -1,0 +1,1 @@
+"""The HTTP interface: starts, signals, updates and queries workflows."""

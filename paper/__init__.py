@@ -1,0 +1,1 @@
+"""Paper servers that speak the protocols of real venues."""

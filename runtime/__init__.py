@@ -1,0 +1,1 @@
+"""Settings, Temporal client and converter, telemetry, secrets and local services."""

@@ -1,0 +1,1 @@
+"""Adapters of trading venues behind the Protocols of base.py."""

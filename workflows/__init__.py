@@ -1,0 +1,1 @@
+"""Durable workflows: they decide, activities act."""
