@@ -1,0 +1,91 @@
+"""Preparing a Temporal namespace: retention and search attributes, the same in development, tests and production."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.namespace.v1 import NamespaceConfig
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
+    RegisterNamespaceRequest,
+    UpdateNamespaceRequest,
+)
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from runtime.errors import SetupError
+
+PROPAGATION_SECONDS = 30.0
+POLL_SECONDS = 0.1
+
+
+async def prepare_namespace(client: Client, *, retention: timedelta, search_attributes: Iterable[str]) -> None:
+    """Make the namespace if it is missing, raise its retention, register search attributes; safe to repeat."""
+    await _ensure_namespace(client, retention)
+    await _ensure_search_attributes(client, frozenset(search_attributes))
+
+
+async def _ensure_namespace(client: Client, retention: timedelta) -> None:
+    try:
+        answer = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        await _register(client, retention)
+        return
+    # Reset and "exists" answers reach back no further than the retention: never lower it.
+    if answer.config.workflow_execution_retention_ttl.ToTimedelta() < retention:
+        config = NamespaceConfig(workflow_execution_retention_ttl=_duration(retention))
+        await client.workflow_service.update_namespace(
+            UpdateNamespaceRequest(namespace=client.namespace, config=config)
+        )
+
+
+async def _register(client: Client, retention: timedelta) -> None:
+    await client.workflow_service.register_namespace(
+        RegisterNamespaceRequest(namespace=client.namespace, workflow_execution_retention_period=_duration(retention))
+    )
+
+
+def _duration(value: timedelta) -> Duration:
+    duration = Duration()
+    duration.FromTimedelta(value)
+    return duration
+
+
+async def _ensure_search_attributes(client: Client, wanted: frozenset[str]) -> None:
+    if missing := wanted - await _registered(client):
+        keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+        request = AddSearchAttributesRequest(
+            namespace=client.namespace, search_attributes=dict.fromkeys(sorted(missing), keyword)
+        )
+        await client.operator_service.add_search_attributes(request)
+        await _wait_for_search_attributes(client, wanted)
+
+
+async def _registered(client: Client) -> frozenset[str]:
+    try:
+        answer = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
+    except RPCError as error:
+        # The time-skipping server can add them but not list them.
+        if error.status is RPCStatusCode.UNIMPLEMENTED:
+            return frozenset()
+        raise
+    return frozenset(answer.custom_attributes)
+
+
+async def _wait_for_search_attributes(client: Client, wanted: frozenset[str]) -> None:
+    """Wait for the servers' caches: an attribute that is not there yet fails workflow tasks until it is."""
+    for _ in range(int(PROPAGATION_SECONDS / POLL_SECONDS)):
+        registered = await _registered(client)
+        if not registered or wanted <= registered:
+            return
+        await asyncio.sleep(POLL_SECONDS)
+    raise SetupError(
+        "search_attributes", f"Temporal did not take the search attributes {', '.join(sorted(wanted))}.", "See its log."
+    )
