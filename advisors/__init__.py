@@ -1,1 +1,1 @@
-"""Advisers that turn an observation into a decision."""
+"""Advisers: strategies and models behind one Protocol."""

@@ -18,9 +18,7 @@ from datetime import timedelta
 class HoldfastError(Exception):
     """Base of every error that Holdfast raises on purpose."""
 
-    def __init__(
-        self, code: str, message: str, *, action: str = "", details: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, code: str, message: str, *, action: str = "", details: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

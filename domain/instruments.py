@@ -119,7 +119,9 @@ def check_order(
         breaches.append(RuleBreach(rule="price_step", message=f"{plain(limit_px)} is off tick.", nearest=nearest))
     if size <= 0 or floor_size(size, instrument) != size:
         nearest = plain(max(floor_size(size, instrument), instrument.lot))
-        breaches.append(RuleBreach(rule="size_step", message=f"{plain(size)} is no multiple of the lot.", nearest=nearest))
+        breaches.append(
+            RuleBreach(rule="size_step", message=f"{plain(size)} is no multiple of the lot.", nearest=nearest)
+        )
     if not closes_whole_position and 0 < limit_px and notional(size, limit_px) < instrument.minimum_notional:
         nearest = plain(smallest_size(limit_px, instrument))
         message = f"The order is worth less than {plain(instrument.minimum_notional)}."

@@ -1,1 +1,1 @@
-"""The journal and the read models behind the Protocols of base.py."""
+"""Storage: Protocols in base.py, one package an engine."""

@@ -1,1 +1,1 @@
-"""Adapters of trading venues behind the Protocols of base.py."""
+"""Venues: one package each, all behind the Protocols of base.py."""

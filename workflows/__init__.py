@@ -1,1 +1,1 @@
-"""Durable workflows: they decide, activities act."""
+"""Workflows: one package each, with messages.py and workflow.py."""

@@ -1,0 +1,295 @@
+"""The journal: what the fenced submission asks of a database, as Protocols.
+
+Every method is one short transaction; none calls a venue. States move forward by compare-and-set: a method that returns False
+has changed nothing because somebody else was there first.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from domain.accounts import AccountRef, Portfolio
+from domain.fills import Fill
+from domain.intents import Intent, IntentPhase
+from domain.money import Price, Quantity
+from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState, OrderTerms, Side
+from domain.risk import Breaker, DayRecord, ReservedExposure, RiskDecision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRow:
+    """One row of the journal, as the fence sees it. Times by Postgres, `expires_at` and `not_after` as the venue enforces them."""
+
+    key: OrderKey
+    client_id: str
+    account: AccountRef
+    coin: str
+    terms: OrderTerms
+    state: OrderState
+    not_after: datetime
+    decided_at: datetime
+    expires_at: datetime | None = None
+    signer_id: str = ""
+    nonce: int = 0
+    attempt_token: str = ""
+    sent_at: datetime | None = None
+    unknown_since: datetime | None = None
+    oid: str = ""
+    filled_size: Quantity = Quantity(Decimal(0))
+    average_px: Price | None = None
+    code: str = ""
+    reason: str = ""
+    absent_looks: int = 0
+    absent_at: datetime | None = None
+    noop_state: str = ""
+
+    @property
+    def ack(self) -> OrderAck:
+        """What the row says to a workflow."""
+        return OrderAck(
+            key=self.key,
+            state=self.state,
+            oid=self.oid,
+            filled_size=self.filled_size,
+            average_px=self.average_px,
+            code=self.code,
+            reason=self.reason,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """The signer that a write uses; its key is opened by the vault, never by the journal."""
+
+    signer_id: str
+    account_id: str
+    user_id: str
+    address: str
+    valid_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendClaim:
+    """The right to send one request once: the row is SENDING under this token, nonce and deadline."""
+
+    signer: Signer
+    nonce: int
+    expires_at: datetime
+    token: str
+
+
+class WriteAhead(Protocol):
+    """An open write-ahead transaction: signer locked, nonce drawn. Leaving it normally commits, an exception rolls back."""
+
+    claim: SendClaim
+
+    def commit_sending(self, request_hash: str) -> bool:
+        """Move the row APPROVED -> SENDING with the claim and the hash; False when the row is not APPROVED any more."""
+
+
+class Journal(Protocol):
+    """Rows of orders, their order ids and cancels."""
+
+    def order(self, key: OrderKey) -> OrderRow | None:
+        """Read a row."""
+
+    def orders_of(self, intent_id: str) -> tuple[OrderRow, ...]:
+        """Read all rows of an intent, oldest first."""
+
+    def live_rows(self, account_id: str, coin: str = "") -> tuple[OrderRow, ...]:
+        """Read the rows of an account (and coin) that may still trade."""
+
+    def reserve_reducing(self, order: ApprovedOrder) -> OrderRow:
+        """Insert the row of a reducing step as APPROVED, or return the one that is there."""
+
+    def write_ahead(
+        self, key: OrderKey, *, expires_at: datetime, venue_now: datetime, max_lead_seconds: int
+    ) -> AbstractContextManager[WriteAhead]:
+        """Open the write-ahead transaction of a step: lock the signer, draw max(Postgres clock, last + 1).
+
+        Raises Retryable(epoch_closed) for an opening step while the database's epoch is not cleared, and
+        Retryable(nonce_ahead) when the nonce would lie more than `max_lead_seconds` beyond the venue's time.
+        """
+
+    def settle(self, key: OrderKey, *, frm: frozenset[OrderState], ack: OrderAck, token: str = "") -> bool:
+        """Move a row forward with what is now known (token: only if this attempt still holds it); records the order id."""
+
+    def note_look(self, key: OrderKey, *, found: bool, venue_time: datetime, text: str, counts: bool) -> None:
+        """Append a line to the resolution log; `counts` when the look was past the deadline and found nothing."""
+
+    def note_oid(self, client_id: str, oid: str) -> None:
+        """Remember an order id that was seen for a client id."""
+
+    def noop_claim(self, key: OrderKey) -> SendClaim | None:
+        """Mark that a noop with the row's nonce is being sent; None when one was sent before."""
+
+    def note_noop(self, key: OrderKey, state: str) -> None:
+        """Record how the noop ended: burned, duplicate or unknown."""
+
+    def cancel_claim(
+        self, key: OrderKey, *, oid: str, expires_at: datetime, venue_now: datetime, max_lead_seconds: int
+    ) -> tuple[int, SendClaim]:
+        """Journal a cancel before it is sent; returns its id and claim (token empty)."""
+
+    def note_cancel(self, cancel_id: int, *, verdict: str, text: str) -> None:
+        """Record the sorted answer of a cancel."""
+
+    def account_claim(
+        self, account_id: str, *, expires_at: datetime, venue_now: datetime, max_lead_seconds: int
+    ) -> SendClaim:
+        """Draw a nonce for an account action that moves no money (leverage)."""
+
+    def leverage(self, account_id: str, coin: str) -> tuple[int, bool] | None:
+        """The leverage last set or read, None when unknown."""
+
+    def note_leverage(self, account_id: str, coin: str, *, leverage: int, is_cross: bool) -> None:
+        """Remember a leverage."""
+
+    def forget_leverage(self, account_id: str, coin: str) -> None:
+        """Forget it after a write whose outcome is unknown."""
+
+
+class ApprovalDesk(Protocol):
+    """One approval transaction under the account's lock; commit on leaving, roll back on an exception."""
+
+    def register(self, intent: Intent) -> bool:
+        """Insert the intent row; False when it was there (the stored intent wins)."""
+
+    def stored_intent(self, intent_id: str) -> Intent:
+        """The intent as first written."""
+
+    def order(self, key: OrderKey) -> OrderRow | None:
+        """The row of a step, if an earlier attempt reserved it."""
+
+    def take_slot(self, coin: str, intent_id: str) -> str:
+        """Own the slot (account, coin) or return the owner's intent id."""
+
+    def portfolio(self) -> tuple[Portfolio, datetime] | None:
+        """The newest synced portfolio and when it was synced (our clock)."""
+
+    def reserved(self) -> tuple[ReservedExposure, ...]:
+        """Live opening rows of the account."""
+
+    def day(self, zone: str, now: datetime) -> DayRecord:
+        """Figures of the trading day."""
+
+    def breaker(self) -> Breaker | None:
+        """The newest breaker that was not reset."""
+
+    def reserve(self, order: ApprovedOrder) -> None:
+        """Insert the row as APPROVED: the reservation."""
+
+    def note_risk(self, intent: Intent, step: str, decision: RiskDecision) -> None:
+        """Store a risk decision with its numbers."""
+
+    def note_phase(self, intent_id: str, phase: IntentPhase, *, code: str = "", reason: str = "") -> None:
+        """Show a phase."""
+
+    def free_slot(self, coin: str, intent_id: str) -> None:
+        """Give the slot back after a refusal."""
+
+
+class Approvals(Protocol):
+    """Opens approval desks."""
+
+    def desk(self, account: AccountRef) -> AbstractContextManager[ApprovalDesk]:
+        """Lock the account's row and open a desk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntentView:
+    """The row of an intent as activities need it."""
+
+    intent: Intent
+    phase: IntentPhase
+    filled_size: Quantity
+    average_px: Price | None
+    stop_px: Price | None
+    take_profit_px: Price | None
+
+
+class Intents(Protocol):
+    """Rows of intents, their fills and slots."""
+
+    def register(self, intent: Intent) -> bool:
+        """Insert the row of an intent that needs no approval (a close); False when it was there."""
+
+    def view(self, intent_id: str) -> IntentView | None:
+        """Read a row."""
+
+    def show(self, intent_id: str, phase: IntentPhase, *, code: str = "", reason: str = "") -> None:
+        """Show a phase and touch the row."""
+
+    def touch(self, intent_id: str) -> None:
+        """Say that the owner is alive."""
+
+    def set_protection(self, intent_id: str, *, stop_px: Price | None, take_profit_px: Price | None) -> None:
+        """Remember the prices in force."""
+
+    def mark_protected(self, intent_id: str, at: datetime) -> None:
+        """Record when the position was first protected."""
+
+    def fills(self, intent_id: str) -> tuple[Fill, ...]:
+        """Fills bound to an intent, oldest first."""
+
+    def finish(self, intent: Intent, phase: IntentPhase, *, code: str, reason: str) -> bool:
+        """Show the terminal phase and free the slot if the intent holds it."""
+
+    def owner(self, account_id: str, coin: str) -> str:
+        """The intent that owns a slot, '' when free."""
+
+    def adopt_slot(self, account_id: str, coin: str, intent_id: str) -> str:
+        """Own a free slot for a close without owner; returns the owner."""
+
+
+class Fills(Protocol):
+    """The fills journal."""
+
+    def record(self, account: AccountRef, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+        """Insert fills once each, bind them to intents by client id or order id; returns the new ones."""
+
+    def cursor(self, account_id: str) -> datetime:
+        """Instant from which fills have to be read again."""
+
+    def set_cursor(self, account_id: str, at: datetime) -> None:
+        """Move the cursor; never back."""
+
+
+class Gate(Protocol):
+    """The halt flags, read after the write-ahead and immediately before a send."""
+
+    def closed_by(self, *, venue: str, user_id: str, agent_id: str) -> str:
+        """Return why opening orders may not leave, '' when they may. Unreadable means closed."""
+
+
+class Vault(Protocol):
+    """Opens sealed keys; each use is audited."""
+
+    def key(self, signer_id: str) -> SealedKey:
+        """Read a signer's sealed key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedKey:
+    """A signer's key as it rests."""
+
+    signer_id: str
+    user_id: str
+    address: str
+    ciphertext: bytes
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """A position or live row of an account, for supervision."""
+
+    account_id: str
+    coin: str
+    owner_intent: str
+    side: Side
+    touched_at: datetime

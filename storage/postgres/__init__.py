@@ -1,0 +1,1 @@
+"""Postgres: synchronous psycopg under SQLAlchemy Core."""

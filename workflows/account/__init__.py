@@ -1,0 +1,1 @@
+"""One account: reconciliation, day boundary, breaker, supervision."""

@@ -1,0 +1,74 @@
+"""Activity options by name; `summary` stays with the call. Queues are chosen by the call as well."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import Priority, RetryPolicy
+
+
+class Options(TypedDict, total=False):
+    """The part of execute_activity's keywords that a policy fixes (without summary, which would collide)."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    schedule_to_start_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+    task_queue: str
+    priority: Priority
+
+
+URGENT = Priority(priority_key=1)
+NORMAL = Priority(priority_key=3)
+BACKGROUND = Priority(priority_key=5)
+
+_QUICK = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=10)
+)
+
+READ = Options(start_to_close_timeout=timedelta(seconds=30), retry_policy=_QUICK, priority=NORMAL)
+"""Reads and decisions: retried until they answer; the caller bounds the wait where lateness matters."""
+
+APPROVE = Options(
+    start_to_close_timeout=timedelta(seconds=20),
+    schedule_to_close_timeout=timedelta(seconds=60),
+    retry_policy=_QUICK,
+    priority=NORMAL,
+)
+
+PLACE = Options(
+    start_to_close_timeout=timedelta(seconds=30),
+    schedule_to_close_timeout=timedelta(seconds=120),
+    retry_policy=_QUICK,
+    priority=NORMAL,
+)
+"""A first send. Late is worse than none, but the ceiling is `not_after`, which the venue enforces; this only bounds the wait."""
+
+RESOLVE = Options(
+    start_to_close_timeout=timedelta(seconds=30),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=1), backoff_coefficient=1.0, maximum_interval=timedelta(seconds=5)
+    ),
+    priority=URGENT,
+)
+"""Retry as poll: an unknown outcome is asked for until it is known, without history events."""
+
+CLOSE = Options(
+    start_to_close_timeout=timedelta(seconds=60),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(milliseconds=300), backoff_coefficient=1.5, maximum_interval=timedelta(seconds=5)
+    ),
+    priority=URGENT,
+)
+"""Cancels, closes and protection: retried for ever, on slots of their own."""
+
+STREAM = Options(
+    start_to_close_timeout=timedelta(hours=12),
+    heartbeat_timeout=timedelta(seconds=20),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
+    ),
+    priority=BACKGROUND,
+)

@@ -1,0 +1,1 @@
+"""The platform: halt, release, broadcast, watchdog."""

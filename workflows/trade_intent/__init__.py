@@ -1,0 +1,1 @@
+"""One intent, from wish to flat."""

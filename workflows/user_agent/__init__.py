@@ -1,0 +1,1 @@
+"""One agent of one user, for as long as it runs."""
