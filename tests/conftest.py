@@ -1,0 +1,119 @@
+"""Real parts for every test: a Postgres, Temporal servers, settings; started on first use and shared by the session."""
+
+import os
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from runtime import ports
+from runtime.converter import data_converter
+from runtime.loading import load_settings
+from runtime.namespaces import prepare_namespace
+from runtime.postgres import Postgres
+from runtime.secrets import KeyRing
+from runtime.settings import Settings
+from runtime.temporal_client import connect
+from runtime.temporal_server import TemporalServer, find_temporal
+from workflows import attributes
+
+ROOT = Path(__file__).parent.parent
+TEMPLATE = "holdfast_template"
+# Durability is the subject of the fault suite; here it would only cost time.
+QUICK_POSTGRES = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+RETENTION = timedelta(days=30)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs real parts, so that `-m "not real"` is a run of seconds."""
+    for item in items:
+        if {"postgres", "database", "temporal_server", "temporal_client"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.real)
+
+
+@pytest.fixture(scope="session")
+def keys() -> KeyRing:
+    """One ring of master keys for the session."""
+    return KeyRing.generate()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings over a temporary home; nothing of the developer's environment reaches them."""
+    return load_settings({"HOLDFAST_ENV": "testing", "HOLDFAST_HOME": str(tmp_path)}, env_file=None)
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Find ports that nothing listens on."""
+    return ports.free_port
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A real Postgres."""
+    with Postgres(tmp_path_factory.mktemp("postgres"), settings=QUICK_POSTGRES) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: Postgres) -> str:
+    """A database with every migration applied, which the tests' databases are copies of."""
+    from storage.migrations.upgrade import upgrade
+
+    upgrade(postgres.create_database(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(postgres: Postgres, migrated_template: str) -> Iterator[str]:
+    """The URL of a fresh migrated database of this test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield postgres.create_database(name, template=migrated_template)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def empty_database(postgres: Postgres) -> Iterator[str]:
+    """The URL of a fresh database without any table."""
+    name = f"empty_{uuid.uuid4().hex}"
+    yield postgres.create_database(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def temporal_binary() -> Path:
+    """The Temporal program; a machine that cannot have it fails the tests that need it."""
+    settings = load_settings({name: os.environ[name] for name in ("HOLDFAST_CACHE",) if name in os.environ}, None)
+    return find_temporal(settings.holdfast_cache, lambda line: sys.stderr.write(f"{line}\n"))
+
+
+@pytest.fixture(scope="session")
+def temporal_server(temporal_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    """A real development server with our search attributes."""
+    log = tmp_path_factory.mktemp("temporal") / "temporal.log"
+    with TemporalServer(temporal_binary, log=log, headless=True, search_attributes=attributes.NAMES) as server:
+        yield server
+
+
+@pytest.fixture
+async def temporal_client(temporal_server: TemporalServer, settings: Settings, keys: KeyRing) -> Client:
+    """A client of the real server that encrypts; use a task queue of your own."""
+    return await connect(settings, keys, address=temporal_server.address)
+
+
+@pytest.fixture
+async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """A server that skips time, of this test's own: a shared one lets tests skip each other's clock."""
+    server = Path(sys.executable).with_name("temporal-test-server")
+    environment = await WorkflowEnvironment.start_time_skipping(
+        data_converter=data_converter(None), test_server_existing_path=str(server)
+    )
+    async with environment:
+        await prepare_namespace(environment.client, retention=RETENTION, search_attributes=attributes.NAMES)
+        yield environment
