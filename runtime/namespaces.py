@@ -25,7 +25,7 @@ POLL_SECONDS = 0.1
 async def prepare_namespace(client: Client, *, retention: timedelta, search_attributes: Iterable[str]) -> None:
     """Make the namespace if it is missing, raise its retention, register search attributes; safe to repeat."""
     await _ensure_namespace(client, retention)
-    await _ensure_search_attributes(client, frozenset(search_attributes))
+    await register_search_attributes(client, search_attributes)
 
 
 async def _ensure_namespace(client: Client, retention: timedelta) -> None:
@@ -56,7 +56,9 @@ def _duration(value: timedelta) -> Duration:
     return duration
 
 
-async def _ensure_search_attributes(client: Client, wanted: frozenset[str]) -> None:
+async def register_search_attributes(client: Client, names: Iterable[str]) -> None:
+    """Register the keyword attributes that are missing and wait until the server knows them."""
+    wanted = frozenset(names)
     if missing := wanted - await _registered(client):
         keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
         request = AddSearchAttributesRequest(

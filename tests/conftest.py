@@ -4,7 +4,6 @@ import os
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 from runtime import ports
 from runtime.converter import data_converter
 from runtime.loading import load_settings
-from runtime.namespaces import prepare_namespace
+from runtime.namespaces import register_search_attributes
 from runtime.postgres import Postgres
 from runtime.secrets import KeyRing
 from runtime.settings import Settings
@@ -26,7 +25,6 @@ ROOT = Path(__file__).parent.parent
 TEMPLATE = "holdfast_template"
 # Durability is the subject of the fault suite; here it would only cost time.
 QUICK_POSTGRES = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-RETENTION = timedelta(days=30)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -115,5 +113,5 @@ async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
         data_converter=data_converter(None), test_server_existing_path=str(server)
     )
     async with environment:
-        await prepare_namespace(environment.client, retention=RETENTION, search_attributes=attributes.NAMES)
+        await register_search_attributes(environment.client, attributes.NAMES)
         yield environment
