@@ -1,8 +1,11 @@
 """Prometheus metrics of a process: ours, and those of the Temporal SDK."""
 
-from typing import TypeVar
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar, cast
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.metrics import MetricWrapperBase
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 from runtime.ports import LOOPBACK, free_port
@@ -10,7 +13,8 @@ from runtime.ports import LOOPBACK, free_port
 PREFIX = "holdfast_"
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
-Instrument = TypeVar("Instrument", Counter, Histogram, Gauge)
+Instrument = TypeVar("Instrument", bound=MetricWrapperBase)
+Make = Callable[[str, str, Iterable[str], CollectorRegistry], Instrument]
 
 
 class Metrics:
@@ -18,30 +22,43 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._registry = registry
-        self._made: dict[str, Counter | Histogram | Gauge] = {}
+        self._made: dict[str, MetricWrapperBase] = {}
+        # Activities run in threads: two first uses at once would register one name twice.
+        self._making = threading.Lock()
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
-        self._instrument(Counter, name, labels).labels(**labels).inc(amount)
+        _labelled(self._instrument(_counter, name, labels), labels).inc(amount)
 
     def observe(self, name: str, seconds: float, **labels: str) -> None:
         """Record a duration."""
-        self._instrument(Histogram, name, labels).labels(**labels).observe(seconds)
+        _labelled(self._instrument(_latency, name, labels), labels).observe(seconds)
 
     def gauge(self, name: str, value: float, **labels: str) -> None:
         """Set a gauge."""
-        self._instrument(Gauge, name, labels).labels(**labels).set(value)
+        _labelled(self._instrument(_gauge, name, labels), labels).set(value)
 
-    def _instrument(self, kind: type[Instrument], name: str, labels: dict[str, str]) -> Instrument:
-        made = self._made.get(name)
-        if isinstance(made, kind):
-            return made
-        text = name.replace("_", " ")
-        names = sorted(labels)
-        options = {"buckets": LATENCY_BUCKETS} if kind is Histogram else {}
-        instrument = kind(PREFIX + name, text, names, registry=self._registry, **options)
-        self._made[name] = instrument
-        return instrument
+    def _instrument(self, make: Make[Instrument], name: str, labels: Mapping[str, str]) -> Instrument:
+        with self._making:
+            if name not in self._made:
+                self._made[name] = make(PREFIX + name, name.replace("_", " "), sorted(labels), self._registry)
+            return cast("Instrument", self._made[name])
+
+
+def _latency(name: str, text: str, labels: Iterable[str], registry: CollectorRegistry) -> Histogram:
+    return Histogram(name, text, labels, registry=registry, buckets=LATENCY_BUCKETS)
+
+
+def _counter(name: str, text: str, labels: Iterable[str], registry: CollectorRegistry) -> Counter:
+    return Counter(name, text, labels, registry=registry)
+
+
+def _gauge(name: str, text: str, labels: Iterable[str], registry: CollectorRegistry) -> Gauge:
+    return Gauge(name, text, labels, registry=registry)
+
+
+def _labelled(instrument: Instrument, labels: Mapping[str, str]) -> Instrument:
+    return instrument.labels(**labels) if labels else instrument
 
 
 def serve_metrics(port: int, *, is_fixed: bool = False) -> int:
