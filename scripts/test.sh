@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Every check and every test; `--fast` leaves out what needs real servers or more than two seconds. Other arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+fast=no
+if [ "${1:-}" = "--fast" ]; then
+  fast=yes
+  shift
+fi
+scripts/lint.sh
+if [ "$fast" = yes ]; then
+  exec .venv/bin/python -m pytest -q -m "not slow and not real and not faults and not data and not live" "$@"
+fi
+.venv/bin/python -m pytest -q -m "not live" --cov --cov-report=term:skip-covered "$@"
+.venv/bin/python -m tests.faults --runs 60 --seed 1
