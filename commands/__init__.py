@@ -1,0 +1,1 @@
+"""The commands of the command line: one noun a file, assembled in cli.py."""

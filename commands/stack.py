@@ -1,0 +1,239 @@
+"""One deployment on this machine: Postgres, Temporal, paper exchange, worker and API, started in this order."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+import httpx
+
+from commands.steps import Steps
+from runtime.errors import SetupError
+from runtime.ports import free_port
+from runtime.postgres import Postgres
+from runtime.processes import Child, Supervisor, last_lines, wait_for
+from runtime.settings import Network, Settings
+from runtime.temporal_server import TemporalServer, find_temporal
+from workflows import attributes
+
+READY_TIMEOUT = timedelta(seconds=60)
+WORKER_DRAIN = timedelta(seconds=25)
+MOST_RESTARTS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """The market of the paper exchange: a recorded file pattern, or synthetic from a seed."""
+
+    path: str = ""
+    speed: float | None = None
+    seed: int | None = None
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Options of `python -m paper`."""
+        pairs = (("--feed", self.path), ("--speed", self.speed), ("--seed", self.seed))
+        return tuple(str(part) for name, value in pairs if value not in {"", None} for part in (name, value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where the parts answer."""
+
+    database_url: str = field(default="", repr=False)
+    temporal_address: str = ""
+    temporal_ui: str = ""
+    venue_url: str = ""
+    api_url: str = ""
+
+
+class Stack:
+    """Starts the parts, restarts a worker or an API that dies, and knows where everything is."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        supervisor: Supervisor,
+        steps: Steps,
+        *,
+        feed: Feed,
+        extra: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._settings = settings
+        self._supervisor = supervisor
+        self._steps = steps
+        self._feed = feed
+        self._extra = dict(extra)
+        self._starters: dict[str, Callable[[], Child]] = {}
+        self._restarts = 0
+        self._servers: list[tuple[str, Postgres | TemporalServer]] = []
+        self.places = Places()
+
+    def start(self, temporal_binary: Path | None) -> Places:
+        """Start every part that is not given by a setting and wait until each one answers."""
+        for part in (
+            self._start_postgres,
+            self._migrate,
+            lambda: self._start_temporal(temporal_binary),
+            self._start_paper,
+            self._start_worker,
+            self._start_api,
+        ):
+            if self._supervisor.is_stopping:
+                raise KeyboardInterrupt
+            part()
+        return self.places
+
+    def watch(self, until: Callable[[], bool], interval: timedelta) -> None:
+        """Keep the parts alive until `until` holds or the end is asked for; part_died when one cannot be kept."""
+        while (dead := self._supervisor.watch(lambda: self._a_server_died() or until(), interval)) is not None:
+            self._restart(dead)
+        for name, server in self._servers:
+            if not server.is_running and not self._supervisor.is_stopping:
+                raise SetupError("part_died", f"{name} ended by itself.", f"See {self._settings.logs}.")
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of a child: the user's own, and where the parts are."""
+        places = self.places
+        values = {
+            "HOLDFAST_HOME": str(self._settings.holdfast_home),
+            "DATABASE_URL": places.database_url,
+            "TEMPORAL_ADDRESS": places.temporal_address,
+            "HYPERLIQUID_URL": places.venue_url,
+            "HOLDFAST_API_URL": places.api_url,
+        }
+        return {**os.environ, **self._extra, **{name: value for name, value in values.items() if value}}
+
+    def _start_postgres(self) -> None:
+        if self._settings.database_url is not None:
+            self.places = replace(self.places, database_url=self._settings.database_url.get_secret_value())
+            return
+        with self._steps.step("Postgres") as note:
+            server = Postgres(self._settings.holdfast_home, port=self._port("postgres_port"))
+            url = server.start()
+            self._adopt("Postgres", server)
+            self.places = replace(self.places, database_url=url)
+            note(f"127.0.0.1:{server.port}")
+
+    def _migrate(self) -> None:
+        from storage.migrations.upgrade import upgrade
+
+        with self._steps.step("Migrations"):
+            upgrade(self.places.database_url)
+
+    def _start_temporal(self, binary: Path | None) -> None:
+        if self._settings.temporal_address is not None:
+            self.places = replace(self.places, temporal_address=self._settings.temporal_address)
+            return
+        with self._steps.step("Temporal") as note:
+            server = TemporalServer(
+                binary or find_temporal(self._settings.holdfast_cache, self._steps.say),
+                database=self._settings.holdfast_home / "temporal" / "temporal.db",
+                log=self._settings.logs / "temporal.log",
+                port=self._port("temporal_port"),
+                ui_port=self._port("temporal_ui_port"),
+                namespace=self._settings.temporal_namespace,
+                retention=timedelta(days=self._settings.temporal_retention_days),
+                search_attributes=attributes.NAMES,
+            )
+            address = server.start()
+            self._adopt("Temporal", server)
+            self.places = replace(self.places, temporal_address=address, temporal_ui=server.ui_url or "")
+            note(address)
+
+    def _start_paper(self) -> None:
+        if self._settings.hyperliquid_network is not Network.PAPER or self._settings.hyperliquid_url is not None:
+            self.places = replace(self.places, venue_url=self._settings.venue_url)
+            return
+        with self._steps.step("Paper Hyperliquid") as note:
+            port = self._port("paper_hyperliquid_port")
+            state = self._settings.holdfast_home / "paper"
+            state.mkdir(parents=True, exist_ok=True)
+            command = ["-m", "paper", "--venue", "hyperliquid", "--port", str(port)]
+            command += ["--state", str(state / "hyperliquid.sqlite"), *self._feed.arguments]
+            url = f"http://127.0.0.1:{port}"
+            self._run("paper", command, lambda: answers(f"{url}/info", {"type": "meta"}))
+            self.places = replace(self.places, venue_url=url)
+            note(url)
+
+    def _start_worker(self) -> None:
+        with self._steps.step("Worker") as note:
+            started = time.time()
+            beats = self._settings.holdfast_home / "run"
+            self._run("worker", ["-m", "worker"], lambda: has_heartbeat(beats, started), drain=WORKER_DRAIN)
+            note("every queue")
+
+    def _start_api(self) -> None:
+        with self._steps.step("API") as note:
+            port = self._port("api_port")
+            url = f"http://{self._settings.api_host}:{port}"
+            self.places = replace(self.places, api_url=url)
+            command = ["-m", "uvicorn", "api.app:app", "--host", self._settings.api_host, "--port", str(port)]
+            self._run("api", [*command, "--log-level", "warning"], lambda: answers(f"{url}/api/health/ready"))
+            note(url)
+
+    def _run(
+        self,
+        name: str,
+        command: list[str],
+        is_ready: Callable[[], bool],
+        *,
+        drain: timedelta = timedelta(seconds=10),
+    ) -> None:
+        """Start a child of ours and wait until it answers; remember how, to start it again."""
+
+        def start() -> Child:
+            environment = self.environment()
+            return self._supervisor.start(name, [sys.executable, *command], env=environment, stop_timeout=drain)
+
+        child = start()
+        self._starters[name] = start
+        is_over = wait_for(lambda: is_ready() or not child.is_running or self._supervisor.is_stopping, READY_TIMEOUT)
+        if self._supervisor.is_stopping:
+            raise KeyboardInterrupt
+        if not is_over or not child.is_running:
+            reason = last_lines(child.log, 3) or "it says nothing"
+            raise SetupError("part_died", f"The {name} did not start: {reason}", f"See {child.log}.")
+
+    def _restart(self, dead: Child) -> None:
+        self._restarts += 1
+        if self._restarts > MOST_RESTARTS:
+            raise SetupError(
+                "part_died", f"The {dead.name} keeps ending: {last_lines(dead.log, 3)}", f"See {dead.log}."
+            )
+        self._steps.say(f"[yellow]The {dead.name} ended with code {dead.returncode}; starting it again.[/yellow]")
+        self._supervisor.forget(dead)
+        self._starters[dead.name]()
+
+    def _adopt(self, name: str, server: Postgres | TemporalServer) -> None:
+        self._supervisor.adopt(name, server.stop)
+        self._servers.append((name, server))
+
+    def _a_server_died(self) -> bool:
+        return any(not server.is_running for _, server in self._servers)
+
+    def _port(self, name: str) -> int:
+        """Take a setting's port; when it is in use take the next free one and say so, unless it was set."""
+        wanted: int = getattr(self._settings, name)
+        port = free_port(wanted, is_fixed=self._settings.is_set(name))
+        if port != wanted:
+            self._steps.say(f"  [yellow]Port {wanted} is in use; {name.upper()} is {port} this time.[/yellow]")
+        return port
+
+
+def answers(url: str, body: dict[str, str] | None = None) -> bool:
+    """Say whether a URL answers 200."""
+    try:
+        answer = httpx.post(url, json=body, timeout=2) if body else httpx.get(url, timeout=2)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == httpx.codes.OK
+
+
+def has_heartbeat(folder: Path, since: float) -> bool:
+    """Say whether a worker has written its heartbeat since an instant."""
+    return any(file.stat().st_mtime >= since for file in folder.glob("worker-*.json"))

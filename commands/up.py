@@ -1,0 +1,111 @@
+"""`holdfast up`: everything on this machine by one command; `--once` proves that it trades and leaves."""
+
+import os
+import shutil
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands import home
+from commands.exits import CommandFailed
+from commands.output import Json, console, print_json
+from commands.stack import Feed, Places, Stack
+from commands.steps import Steps
+from runtime.loading import load_settings
+from runtime.ports import free_port
+from runtime.processes import Supervisor, never
+from runtime.settings import Settings
+from runtime.temporal_server import find_temporal
+
+PORTS = ("API_PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT", "POSTGRES_PORT", "PAPER_HYPERLIQUID_PORT", "METRICS_PORT")
+WATCH_INTERVAL = timedelta(seconds=0.5)
+
+
+def up(
+    once: Annotated[bool, typer.Option("--once", help="Run until every demo agent has traded, print a table.")] = False,
+    feed: Annotated[
+        str, typer.Option(help="Recorded candles, parquet or csv; {coin} stands for the coin's name.")
+    ] = "",
+    speed: Annotated[float | None, typer.Option(help="Market seconds per second, at least 1.", min=1)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the synthetic market.")] = None,
+    agents: Annotated[int, typer.Option(help="How many demo agents.", min=0, max=50)] = 3,
+    timeout: Annotated[int, typer.Option(help="Seconds that --once may take once everything runs.", min=10)] = 300,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary folder of --once.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Start Postgres, Temporal, a paper exchange, a worker and the API, with demo agents that trade."""
+    market = Feed(path=_checked(feed), speed=speed, seed=seed)
+    if once:
+        _run_once(market, agents, timedelta(seconds=timeout), keep=keep, as_json=as_json)
+    else:
+        _run_until_stopped(load_settings(), market, agents, as_json=as_json)
+
+
+def _run_until_stopped(settings: Settings, market: Feed, agents: int, *, as_json: bool) -> None:
+    steps = Steps(console(is_error=as_json))
+    with home.held(settings.holdfast_home):
+        binary = _temporal_binary(settings, steps)
+        with Supervisor(settings.logs) as supervisor:
+            stack = Stack(settings, supervisor, steps, feed=market)
+            places = stack.start(binary)
+            home.note_running(settings.holdfast_home, running_at(places))
+            _welcome(places, as_json=as_json)
+            stack.watch(never, WATCH_INTERVAL)
+            supervisor.stop(lambda name: steps.say(f"  stopping {name}"))
+    steps.say("Stopped. `holdfast up` goes on where it was.")
+
+
+def _run_once(market: Feed, agents: int, timeout: timedelta, *, keep: bool, as_json: bool) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="holdfast-"))
+    ports = {name: str(free_port()) for name in PORTS}
+    extra = {"HOLDFAST_HOME": str(folder), "HOLDFAST_ENV": "testing", **ports}
+    settings = load_settings({**os.environ, **extra})
+    steps = Steps(console(is_error=as_json))
+    binary = _temporal_binary(settings, steps)
+    with Supervisor(settings.logs) as supervisor:
+        stack = Stack(settings, supervisor, steps, feed=market, extra=extra)
+        places = stack.start(binary)
+        home.note_running(folder, running_at(places))
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _welcome(places: Places, *, as_json: bool) -> None:
+    shown = {"api": places.api_url, "temporal_ui": places.temporal_ui, "venue": places.venue_url}
+    if as_json:
+        print_json(shown)
+        return
+    for name, url in shown.items():
+        console().print(f"  {name:<22} {url}")
+
+
+def _temporal_binary(settings: Settings, steps: Steps) -> Path | None:
+    """Find or build Temporal before signals are caught, so that Ctrl-C ends a build of minutes at once."""
+    if settings.temporal_address is not None:
+        return None
+    return find_temporal(settings.holdfast_cache, steps.say)
+
+
+def running_at(places: Places) -> home.Running:
+    """Describe this process as the running `up`."""
+    return home.Running(
+        pid=os.getpid(),
+        database_url=places.database_url,
+        temporal_address=places.temporal_address,
+        temporal_ui=places.temporal_ui,
+        venue_url=places.venue_url,
+        api_url=places.api_url,
+    )
+
+
+def _checked(feed: str) -> str:
+    """Refuse a feed whose file is missing before anything starts."""
+    if not feed:
+        return feed
+    pattern = Path(feed.replace("{coin}", "*")).expanduser()
+    if not any(pattern.parent.glob(pattern.name)):
+        raise CommandFailed("no_feed", f"There is no file {feed}.", "Name a parquet or csv file of candles.")
+    return str(Path(feed).expanduser().absolute())
