@@ -1,13 +1,14 @@
 """Instruments and the only place where prices and sizes are rounded.
 
 Hyperliquid's rule (docs, "Tick and lot size"): a price has at most five significant figures and at most 6 - szDecimals
-decimals on perpetuals (8 - szDecimals on spot); an integer price is always allowed. A size is a multiple of 10^-szDecimals.
+decimals on perpetuals (8 - szDecimals on spot); an integer price is always allowed. A size is a multiple of
+10^-szDecimals.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
 
 from domain.errors import Refused
@@ -22,6 +23,8 @@ class Rounding(StrEnum):
     NEAREST = "nearest"
 
 
+# The default 28 digits make quantize raise on an absurd input, which has to be refused with a sentence instead.
+_WIDE = Context(prec=80)
 _MODES = {Rounding.DOWN: ROUND_FLOOR, Rounding.UP: ROUND_CEILING, Rounding.NEAREST: ROUND_HALF_EVEN}
 
 
@@ -73,14 +76,20 @@ def price_step(at: Price, instrument: Instrument) -> Price:
 def round_price(at: Price, instrument: Instrument, rounding: Rounding = Rounding.NEAREST) -> Price:
     """Round a price to the instrument's tick."""
     step = price_step(at, instrument)
-    rounded = Price((at / step).to_integral_value(rounding=_MODES[rounding]) * step)
+    rounded = Price(at.quantize(step, rounding=_MODES[rounding], context=_WIDE))
     # Rounding up may add a figure (9.9999 -> 10.000), which allows one decimal less: once more, a no-op otherwise.
-    return Price(rounded.quantize(price_step(rounded, instrument), rounding=_MODES[rounding]))
+    return Price(rounded.quantize(price_step(rounded, instrument), rounding=_MODES[rounding], context=_WIDE))
+
+
+def nearest_price(at: Price, instrument: Instrument) -> Price:
+    """Return the valid price nearest to one that is off tick or not positive; never zero."""
+    smallest = Price(Decimal(1).scaleb(-instrument.price_decimals))
+    return max(round_price(at, instrument), smallest) if at > 0 else smallest
 
 
 def floor_size(size: Quantity, instrument: Instrument) -> Quantity:
     """Floor a size to the instrument's lot; may be zero."""
-    return Quantity(size.quantize(instrument.lot, rounding=ROUND_DOWN))
+    return Quantity(size.quantize(instrument.lot, rounding=ROUND_DOWN, context=_WIDE))
 
 
 def round_size(size: Quantity, instrument: Instrument) -> Quantity:
@@ -115,14 +124,15 @@ def check_order(
     if instrument.is_delisted:
         breaches.append(RuleBreach(rule="asset_unavailable", message=f"{instrument.coin} is delisted."))
     if limit_px <= 0 or round_price(limit_px, instrument) != limit_px:
-        nearest = plain(round_price(max(limit_px, Price(Decimal("0.00000001"))), instrument))
+        nearest = plain(nearest_price(limit_px, instrument))
         breaches.append(RuleBreach(rule="price_step", message=f"{plain(limit_px)} is off tick.", nearest=nearest))
-    if size <= 0 or floor_size(size, instrument) != size:
+    is_whole = closes_whole_position and size == 0
+    if not is_whole and (size <= 0 or floor_size(size, instrument) != size):
         nearest = plain(max(floor_size(size, instrument), instrument.lot))
         breaches.append(
             RuleBreach(rule="size_step", message=f"{plain(size)} is no multiple of the lot.", nearest=nearest)
         )
-    if not closes_whole_position and 0 < limit_px and notional(size, limit_px) < instrument.minimum_notional:
+    if not closes_whole_position and limit_px > 0 and notional(size, limit_px) < instrument.minimum_notional:
         nearest = plain(smallest_size(limit_px, instrument))
         message = f"The order is worth less than {plain(instrument.minimum_notional)}."
         breaches.append(RuleBreach(rule="minimum_notional", message=message, nearest=nearest))

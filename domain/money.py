@@ -17,6 +17,7 @@ Money = NewType("Money", Decimal)
 """Units of the settlement currency, USDC unless a name says otherwise."""
 
 ZERO = Decimal(0)
+_MAX_MAGNITUDE = 30
 
 
 def parse_decimal(text: str) -> Decimal:
@@ -28,6 +29,9 @@ def parse_decimal(text: str) -> Decimal:
     if not value.is_finite():
         # NaN and Infinity encode into a payload and do not decode from it.
         raise Refused("not_a_number", f"{text!r} is not a finite number.", action="Send a decimal string.")
+    if value and abs(value.adjusted()) > _MAX_MAGNITUDE:
+        # "1E999999" is finite, and a million digits long once it is written without an exponent.
+        raise Refused("not_a_number", f"{text[:40]!r} is out of range.", action="Send a decimal string.")
     return value
 
 
