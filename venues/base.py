@@ -70,7 +70,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A sorted answer to one write. `is_resting` says that the order is open; `text` is the venue's own words, cut short."""
+    """A sorted answer to one write. `is_resting` says that the order is open; `text` is the venue's own words, cut short;
+    `action` is one sentence for a person, where there is something to do."""
 
     verdict: Verdict
     code: str = ""
@@ -79,6 +80,7 @@ class Answer:
     is_resting: bool = False
     filled_size: Quantity = Quantity(Decimal(0))
     average_px: Price | None = None
+    action: str = ""
 
 
 class SightingStatus(StrEnum):
@@ -155,6 +157,10 @@ class Trading(Protocol):
 
     def sign_noop(self, *, key: SigningKey, nonce: int, expires_at: datetime | None) -> SignedRequest:
         """Build and sign a request that does nothing but use up a nonce; only where `capabilities.has_noop`."""
+
+    def wait_for_budget(self, *, is_urgent: bool) -> None:
+        """Wait until one write fits the request budget and take its place; before the nonce is drawn, never after. Raises
+        Retryable (rate_budget). `is_urgent` is for what reduces, cancels or resolves."""
 
     def send(self, request: SignedRequest) -> Answer:
         """Post the bytes once and sort the answer; never raises for anything that the network or the venue does."""
@@ -247,3 +253,21 @@ class UserStream(Protocol):
 
     def events(self, addresses: tuple[str, ...]) -> AsyncIterator[StreamEvent]:
         """Yield events for ever; after each reconnect a `resync` for every address comes first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Venue:
+    """One venue on one network: everything that activities need of it."""
+
+    name: str
+    network: str
+    trading: Trading
+    accounts: AccountReader
+    market: MarketData
+
+
+class VenueDirectory(Protocol):
+    """Finds the venue of an account."""
+
+    def of(self, venue: str, network: str) -> Venue:
+        """Return a venue; raises Misconfigured(venue_unknown) for one that this process does not serve."""

@@ -1,0 +1,134 @@
+"""Reads of one account, always by the master's address: an agent's address shows a well-formed, empty account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from domain.accounts import AccountRef, Portfolio, RestingOrder
+from domain.errors import Retryable
+from domain.fills import Fill
+from venues.base import LinkReport, Transfer
+from venues.hyperliquid.client import HyperliquidClient, garbled
+from venues.hyperliquid.limits import Priority
+from venues.hyperliquid.links import LinkFacts, judge_link
+from venues.hyperliquid.rows import (
+    BAD_SHAPE,
+    is_perpetual,
+    read_fill,
+    read_funding,
+    read_ledger,
+    read_order,
+    read_portfolio,
+    read_time,
+)
+from venues.hyperliquid.wire import to_millis
+
+FILLS_PAGE = 2000
+LEDGER_PAGE = 500
+MAX_PAGES = 50
+
+T = TypeVar("T")
+
+
+class HyperliquidAccounts:
+    """Balances, positions, orders, fills and transfers of a master account."""
+
+    def __init__(self, client: HyperliquidClient) -> None:
+        self._client = client
+
+    def portfolio(self, account: AccountRef) -> Portfolio:
+        """Read the state first and the orders after it, so that `as_of` is never newer than anything in it."""
+        state = self._state(account)
+        return _read("clearinghouseState", lambda: read_portfolio(account.account_id, state, self.open_orders(account)))
+
+    def summary(self, account: AccountRef) -> Portfolio:
+        """Read equity and positions alone; weight 2."""
+        state = self._state(account)
+        return _read("clearinghouseState", lambda: read_portfolio(account.account_id, state))
+
+    def open_orders(self, account: AccountRef) -> tuple[RestingOrder, ...]:
+        """Read open orders; `openOrders` hides what a trigger is, so this is the front end's request."""
+        kind = "frontendOpenOrders"
+        rows = self._client.info(kind, Priority.OPEN, user=account.address, dex="")
+        return _read(kind, lambda: tuple(read_order(row) for row in rows if is_perpetual(row["coin"])))
+
+    def fills_since(self, account: AccountRef, since: datetime) -> tuple[Fill, ...]:
+        """Read fills from an instant on; the venue reaches back 10,000 fills."""
+
+        def read(row: Mapping[str, Any]) -> Fill:
+            return read_fill(account.account_id, account.address, row)
+
+        rows = self._pages("userFillsByTime", account, since, FILLS_PAGE)
+        fills = _read("userFillsByTime", lambda: [read(row) for row in rows if is_perpetual(row["coin"])])
+        return tuple(sorted(fills, key=lambda fill: fill.time))
+
+    def transfers_since(self, account: AccountRef, since: datetime) -> tuple[Transfer, ...]:
+        """Read funding payments and ledger entries from an instant on."""
+        funding = self._pages("userFunding", account, since, LEDGER_PAGE)
+        ledger = self._pages("userNonFundingLedgerUpdates", account, since, LEDGER_PAGE)
+        transfers = _read("userFunding", lambda: [read_funding(row) for row in funding])
+        transfers += _read("userNonFundingLedgerUpdates", lambda: [read_ledger(account.address, row) for row in ledger])
+        return tuple(sorted(transfers, key=lambda transfer: transfer.time))
+
+    def leverage(self, account: AccountRef, coin: str) -> tuple[int, bool]:
+        """Read the leverage that a new position in a coin would have, and whether it is cross."""
+        data = self._client.info("activeAssetData", Priority.OPEN, user=account.address, coin=coin)
+        return _read(
+            "activeAssetData", lambda: (int(data["leverage"]["value"]), bool(data["leverage"]["type"] == "cross"))
+        )
+
+    def check_link(self, account: AccountRef, signer_address: str) -> LinkReport:
+        """Check read-only that the address is a master's and that the signer is its agent."""
+        master = self._client.info("userRole", user=account.address)
+        signer = master if signer_address.lower() == account.address.lower() else self._role(signer_address)
+        agents = self._client.info("extraAgents", user=account.address)
+        state = self._state(account)
+        return _read(
+            "userRole",
+            lambda: judge_link(
+                LinkFacts(
+                    address=account.address,
+                    signer=signer_address,
+                    master_role=master,
+                    signer_role=signer,
+                    agents=agents,
+                    now=read_time(state),
+                )
+            ),
+        )
+
+    def request_budget(self, account: AccountRef) -> tuple[int, int]:
+        """Read (used, allowed) requests of the address: one for each USDC traded on top of 10,000."""
+        limits = self._client.info("userRateLimit", user=account.address)
+        return _read("userRateLimit", lambda: (int(limits["nRequestsUsed"]), int(limits["nRequestsCap"])))
+
+    def _state(self, account: AccountRef) -> Any:
+        return self._client.info("clearinghouseState", Priority.OPEN, user=account.address, dex="")
+
+    def _role(self, address: str) -> Any:
+        return self._client.info("userRole", user=address)
+
+    def _pages(self, kind: str, account: AccountRef, since: datetime, page: int) -> list[Mapping[str, Any]]:
+        """Read pages from the last returned time on; that instant comes twice, so equal rows count once."""
+        rows: dict[str, Mapping[str, Any]] = {}
+        start = to_millis(since)
+        for _ in range(MAX_PAGES):
+            answer = self._client.info(kind, Priority.OPEN, user=account.address, startTime=start)
+            known = len(rows)
+            try:
+                rows.update((str(sorted(row.items())), row) for row in answer)
+                start = max((int(row["time"]) for row in answer), default=start)
+            except BAD_SHAPE as error:
+                raise garbled(kind, error) from None
+            if len(answer) < page or len(rows) == known:
+                return list(rows.values())
+        raise Retryable("too_many_rows", f"{kind} has more rows since {since.isoformat()} than can be read at once.")
+
+
+def _read(kind: str, parse: Callable[[], T]) -> T:
+    try:
+        return parse()
+    except BAD_SHAPE as error:
+        raise garbled(kind, error) from None

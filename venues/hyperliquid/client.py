@@ -1,0 +1,141 @@
+"""HTTP to Hyperliquid: reads with one retry on a stale connection, writes exactly once.
+
+The SDK's own session has no timeout, no budget and one connection for both; only its wire and signing functions are
+used.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from domain.errors import HoldfastError, Refused, Retryable
+from venues.hyperliquid.config import HyperliquidConfig
+from venues.hyperliquid.limits import Priority, RequestBudget, answer_weight, info_weight
+
+_HEADERS = {"Content-Type": "application/json", "User-Agent": "holdfast"}
+_STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What came back for one write. `status` 0 means that nothing came: the request may or may not have arrived."""
+
+    status: int
+    body: bytes = b""
+    problem: str = ""
+
+
+class HyperliquidClient:
+    """The two endpoints, `/info` and `/exchange`, with a time limit on every call. Safe to use from many threads."""
+
+    def __init__(self, config: HyperliquidConfig, budget: RequestBudget | None = None) -> None:
+        self.config = config
+        self.budget = budget or RequestBudget(config.weight_per_minute, config.budget_wait)
+        self._seconds = config.timeout.total_seconds()
+        self._reads = self._pool(keepalive=30.0)
+        # A connection that idled for long may be dead at the other end, and a write must not find out: short
+        # keep-alive.
+        self._writes = self._pool(keepalive=3.0)
+
+    def _pool(self, keepalive: float) -> httpx.Client:
+        return httpx.Client(
+            base_url=self.config.url,
+            headers=_HEADERS,
+            timeout=self._seconds,
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=keepalive),
+            trust_env=not self.config.is_local,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._reads.close()
+        self._writes.close()
+
+    def info(self, kind: str, priority: Priority = Priority.READ, **fields: object) -> Any:
+        """Ask `/info`; numbers come as Decimal. Raises Retryable when there was no usable answer, Refused on a bad
+        request."""
+        self.budget.acquire(info_weight(kind), priority)
+        reply = self._read(json.dumps({"type": kind, **fields}).encode())
+        if reply.status == httpx.codes.TOO_MANY_REQUESTS:
+            self.budget.refused()
+        answer = parse_read(kind, reply)
+        if isinstance(answer, list):
+            self.budget.charge(answer_weight(kind, len(answer)))
+        return answer
+
+    def write(self, body: bytes) -> Reply:
+        """Post bytes to `/exchange` once; never raises for what the network does and never tries again."""
+        reply = self._write(body)
+        if reply.status == httpx.codes.TOO_MANY_REQUESTS:
+            self.budget.refused()
+        return reply
+
+    def _read(self, body: bytes) -> Reply:
+        try:
+            try:
+                return self._post(self._reads, "/info", body)
+            except _STALE:
+                return self._post(self._reads, "/info", body)
+        except httpx.TimeoutException:
+            raise _no_answer("venue_timeout", f"Hyperliquid did not answer within {self._seconds:g} s.") from None
+        except httpx.HTTPError as error:
+            text = f"Hyperliquid cannot be reached at {self.config.url} ({type(error).__name__})."
+            raise _no_answer("venue_unreachable", text) from None
+
+    def _write(self, body: bytes) -> Reply:
+        try:
+            return self._post(self._writes, "/exchange", body)
+        except httpx.HTTPError as error:
+            return Reply(status=0, problem=type(error).__name__)
+
+    def _post(self, pool: httpx.Client, path: str, body: bytes) -> Reply:
+        """Post with a limit on the whole exchange: httpx's own limits start anew with every chunk."""
+        give_up = time.monotonic() + self._seconds
+        with pool.stream("POST", path, content=body) as response:
+            chunks: list[bytes] = []
+            for chunk in response.iter_bytes():
+                chunks.append(chunk)
+                if time.monotonic() > give_up:
+                    raise httpx.ReadTimeout("The answer took too long.", request=response.request)
+            return Reply(status=response.status_code, body=b"".join(chunks))
+
+
+def parse_json(body: bytes) -> Any:
+    """Read JSON with Decimals for numbers; raises ValueError."""
+    return json.loads(body, parse_float=Decimal)
+
+
+def parse_read(kind: str, reply: Reply) -> Any:
+    """Return the answer of a read, or raise who acts now."""
+    match reply.status:
+        case 200:
+            try:
+                return parse_json(reply.body)
+            except ValueError:
+                raise _no_answer("garbled_answer", f"The answer to {kind} is no JSON.") from None
+        case 429:
+            raise _no_answer("rate_limited", "Hyperliquid limits requests from this address.")
+        case 422:
+            raise Refused("bad_request", f"Hyperliquid cannot read the request {kind}.", details=_excerpt(reply))
+        case status:
+            raise _no_answer("venue_error", f"Hyperliquid answered {kind} with HTTP {status}.")
+
+
+def garbled(kind: str, error: Exception) -> HoldfastError:
+    """Return the error for an answer whose shape is not the documented one."""
+    return _no_answer("garbled_answer", f"The answer to {kind} has an unknown shape ({type(error).__name__}).")
+
+
+def _no_answer(code: str, message: str) -> Retryable:
+    return Retryable(code, message, action="Nothing to do; it is asked again. If it lasts, look at the venue's status.")
+
+
+def _excerpt(reply: Reply) -> Mapping[str, str]:
+    return {"answer": reply.body[:200].decode(errors="replace")}

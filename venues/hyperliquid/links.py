@@ -1,0 +1,89 @@
+"""Whether an agent wallet may act for an account, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from venues.base import LinkReport
+from venues.hyperliquid.wire import from_millis
+
+WARN_BEFORE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFacts:
+    """What the venue said of an account and a signer: `userRole` of both, `extraAgents` and its clock."""
+
+    address: str
+    signer: str
+    master_role: Mapping[str, Any]
+    signer_role: Mapping[str, Any]
+    agents: Sequence[Mapping[str, Any]]
+    now: datetime
+
+    @property
+    def valid_until(self) -> datetime | None:
+        """When the signer's approval ends; None for the unnamed agent, whose end the venue does not show."""
+        mine = (agent for agent in self.agents if agent["address"].lower() == self.signer.lower())
+        ends = next((agent["validUntil"] for agent in mine), None)
+        return None if ends is None else from_millis(ends)
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether the signer is the account's own key or its agent."""
+        if self.signer.lower() == self.address.lower():
+            return True
+        role = self.signer_role
+        return role["role"] == "agent" and str(role["data"]["user"]).lower() == self.address.lower()
+
+
+def judge_link(facts: LinkFacts) -> LinkReport:
+    """Return the first thing that is wrong, or that all is well."""
+    return _judge_master(facts) or _judge_expired(facts) or _judge_approval(facts) or _judge_end(facts)
+
+
+def _judge_master(facts: LinkFacts) -> LinkReport | None:
+    address = facts.address
+    match facts.master_role:
+        case {"role": "user"}:
+            return None
+        case {"role": "missing"}:
+            text = f"{address} was never used on this network: deposit USDC there, or check HYPERLIQUID_NETWORK."
+            return _bad("account_missing", text)
+        case {"role": "agent", "data": {"user": str(master)}}:
+            return _bad("address_is_agent", f"{address} is an agent wallet: give the address of its master, {master}.")
+        case role:
+            return _bad("address_not_master", f"{address} is a {role['role']}: give the address of a master account.")
+
+
+def _judge_expired(facts: LinkFacts) -> LinkReport | None:
+    ends = facts.valid_until
+    if ends is None or ends > facts.now:
+        return None
+    text = f"The agent wallet {facts.signer} expired on {ends:%Y-%m-%d}: approve a new one, never the same again."
+    return LinkReport(ok=False, code="agent_expired", sentence=text, valid_until=ends)
+
+
+def _judge_approval(facts: LinkFacts) -> LinkReport | None:
+    if facts.is_approved:
+        return None
+    text = f"The agent wallet {facts.signer} is not approved for {facts.address}: sign its approval as the master."
+    return _bad("agent_not_approved", text)
+
+
+def _judge_end(facts: LinkFacts) -> LinkReport:
+    ends = facts.valid_until
+    if ends is not None and ends - facts.now <= WARN_BEFORE:
+        text = (
+            f"The agent wallet {facts.signer} expires on {ends:%Y-%m-%d %H:%M} UTC: make and approve a new one before."
+        )
+        return LinkReport(ok=True, code="agent_expiring", sentence=text, valid_until=ends)
+    text = f"The agent wallet {facts.signer} may trade for {facts.address}."
+    return LinkReport(ok=True, code="ok", sentence=text, valid_until=ends)
+
+
+def _bad(code: str, sentence: str) -> LinkReport:
+    return LinkReport(ok=False, code=code, sentence=sentence)
