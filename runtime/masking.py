@@ -7,7 +7,7 @@ from typing import Any
 MASK = "***"
 SHORTEST_SECRET = 8
 SECRET_NAMES = re.compile(
-    r"(?i)(secret|password|passwd|passphrase|private|mnemonic|seed_phrase|api_?key|agent_key|master_key|sealed_key|"
+    r"(?i)(secret|password|passwd|passphrase|private|mnemonic|seed_phrase|api[_-]?key|agent_key|master_key|sealed_key|"
     r"access_key|token|signature|authorization|cookie|credential|dsn|database_url)"
 )
 # These end like secrets and are names.
@@ -21,7 +21,7 @@ SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)(://[^:/\s@]+):[^@\s/]+@"), rf"\1:{MASK}@"),
     (re.compile(r"\b(sk|hf|pk|xox[abp])[-_][A-Za-z0-9_-]{16,}"), MASK),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+"), MASK),
-    (re.compile(r"(?i)((?:api_?key|token|signature|password|secret)=)[^&\s\"']+"), rf"\1{MASK}"),
+    (re.compile(r"(?i)((?:api[_-]?key|token|signature|password|secret)=)[^&\s\"']+"), rf"\1{MASK}"),
 )
 ADDRESS = re.compile(r"\b(0x[0-9a-fA-F]{4})[0-9a-fA-F]{32}([0-9a-fA-F]{4})\b")
 

@@ -74,12 +74,10 @@ class Postgres:
         nobody = drop_root(self._home, self._data, binaries)
         self._data = nobody.data
         if not (nobody.data / "PG_VERSION").is_file():
-            _initialise(nobody, self._home / "postgres.password")
+            _initialise(nobody, self._password)
         self._wait_for_previous()
         self._port = free_port(self._port)
-        self._process = spawn(
-            self._command(nobody), log=self._log, env=_environment(), death_signal=signal.SIGINT, user=nobody.user
-        )
+        self._process = spawn(self._command(nobody), log=self._log, env=_environment(), death_signal=signal.SIGINT)
         self._wait_until_ready()
         self.create_database(self._database, if_missing=True)
         return self.url
@@ -164,33 +162,53 @@ class Postgres:
 
 def _password(file: Path) -> str:
     if not file.exists():
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as output:
-            output.write(secrets.token_hex(24))
+        _write_private(file, secrets.token_hex(24))
     return file.read_text(encoding="ascii").strip()
 
 
-def _initialise(nobody: Nobody, password_file: Path) -> None:
+def _write_private(file: Path, text: str) -> None:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as output:
+        output.write(text)
+
+
+def _initialise(nobody: Nobody, password: str) -> None:
     """Make the data folder beside its place and move it there, so that a half-made one is never used."""
     fresh = nobody.data.with_name(f"{nobody.data.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    nobody.prepare(fresh)
-    command = [str(nobody.binaries / "initdb"), "-D", str(fresh), "-U", ROLE, "--pwfile=/dev/stdin"]
-    options = ["--auth=scram-sha-256", "--locale=C.UTF-8", "--encoding=UTF8", "--no-instructions"]
-    answer = subprocess.run(
-        [*nobody.prefix, *command, *options],
-        input=password_file.read_bytes() + b"\n",
-        capture_output=True,
-        env=_environment(),
-        user=nobody.user,
-        group=nobody.user,
-        extra_groups=None if nobody.user is None else [],
-        check=False,
-    )
-    if answer.returncode != 0:
-        reason = answer.stderr.decode(errors="replace").strip()
-        raise SetupError("initdb_failed", f"Postgres cannot make {fresh}: {reason}", "Check the disk and its rights.")
+    fresh.mkdir(mode=0o700)
+    nobody.lend(fresh)
+    password_file = nobody.data.with_name("password.new")
+    password_file.unlink(missing_ok=True)
+    _write_private(password_file, password)
+    nobody.lend(password_file)
+    try:
+        _run_initdb(nobody, fresh, password_file)
+    finally:
+        password_file.unlink()
     fresh.rename(nobody.data)
+
+
+def _run_initdb(nobody: Nobody, data: Path, password_file: Path) -> None:
+    command = [
+        *nobody.prefix,
+        str(nobody.binaries / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        ROLE,
+        f"--pwfile={password_file}",
+    ]
+    options = [
+        f"--pwfile={password_file}",
+        "--auth=scram-sha-256",
+        "--locale=C.UTF-8",
+        "--encoding=UTF8",
+        "--no-instructions",
+    ]
+    answer = subprocess.run([*command, *options], capture_output=True, env=_environment(), check=False)
+    if answer.returncode != 0:
+        reason = " ".join(answer.stderr.decode(errors="replace").split())
+        raise SetupError("initdb_failed", f"Postgres cannot make {data}: {reason}.", "Check the disk and its rights.")
 
 
 def _environment() -> dict[str, str]:

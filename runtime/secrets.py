@@ -118,7 +118,7 @@ def _key_file(file: Path) -> str:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         # Written beside and linked: of two processes that start at once one wins, and nobody reads half a key.
-        draft = file.with_name(f"{file.name}.{os.getpid()}")
+        draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as output:
             output.write(f"local:{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}")

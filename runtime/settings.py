@@ -47,7 +47,7 @@ def _postgres_url(value: SecretStr) -> SecretStr:
 
 def _host_and_port(value: str) -> str:
     host, _, port = value.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or "/" in host or not port.isdigit():
         raise ValueError("must look like host:7233, without a scheme")
     return value
 

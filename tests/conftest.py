@@ -88,7 +88,7 @@ def empty_database(postgres: Postgres) -> Iterator[str]:
 def temporal_binary() -> Path:
     """The Temporal program; a machine that cannot have it fails the tests that need it."""
     settings = load_settings({name: os.environ[name] for name in ("HOLDFAST_CACHE",) if name in os.environ}, None)
-    return find_temporal(settings.holdfast_cache, lambda line: sys.stderr.write(f"{line}\n"))
+    return find_temporal(settings.holdfast_cache, lambda line: print(line, file=sys.stderr))
 
 
 @pytest.fixture(scope="session")
