@@ -1,5 +1,6 @@
 """Ports on loopback: the default one when it is free, else the next free one."""
 
+import random
 import socket
 from collections.abc import Iterator
 
@@ -7,6 +8,9 @@ from runtime.errors import SetupError
 
 LOOPBACK = "127.0.0.1"
 NEIGHBOURS = 50
+QUIET_RANGE = range(15_000, 32_000)
+# Several ports are chosen before the first of their servers listens.
+_GIVEN: set[int] = set()
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -39,7 +43,12 @@ def _candidates(preferred: int, *, is_fixed: bool) -> Iterator[int]:
 
 
 def _any_port(host: str) -> int:
+    """Choose below the kernel's ephemeral range: there an outgoing connection may take the port before its server."""
+    for port in random.SystemRandom().sample(QUIET_RANGE, 200):
+        if port not in _GIVEN and is_free(port, host):
+            _GIVEN.add(port)
+            return port
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-    return port
+        chosen: int = probe.getsockname()[1]
+    return chosen
