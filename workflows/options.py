@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypedDict
 
@@ -16,7 +17,6 @@ class Options(TypedDict, total=False):
     schedule_to_start_timeout: timedelta
     heartbeat_timeout: timedelta
     retry_policy: RetryPolicy
-    task_queue: str
     priority: Priority
 
 
@@ -44,7 +44,7 @@ PLACE = Options(
     retry_policy=_QUICK,
     priority=NORMAL,
 )
-"""A first send. Late is worse than none, but the ceiling is `not_after`, which the venue enforces; this only bounds the wait."""
+"""A first send. Late is worse than none, but the ceiling is `not_after`, which the venue enforces."""
 
 RESOLVE = Options(
     start_to_close_timeout=timedelta(seconds=30),
@@ -72,3 +72,26 @@ STREAM = Options(
     ),
     priority=BACKGROUND,
 )
+
+CYCLE = Options(
+    start_to_close_timeout=timedelta(seconds=60),
+    schedule_to_close_timeout=timedelta(minutes=5),
+    retry_policy=_QUICK,
+    priority=NORMAL,
+)
+"""A decision: an outage only skips the cycle, so the wait for it is bounded."""
+
+WATCH = Options(
+    start_to_close_timeout=timedelta(minutes=5),
+    heartbeat_timeout=timedelta(seconds=30),
+    retry_policy=_QUICK,
+    priority=URGENT,
+)
+"""Long rounds over many rows, heartbeating: drain, broadcast, watchdog."""
+
+
+def fair(base: Options, user_id: str) -> Options:
+    """Give each user the same share of a busy queue."""
+    chosen = base.copy()
+    chosen["priority"] = replace(base.get("priority", NORMAL), fairness_key=user_id)
+    return chosen

@@ -1,4 +1,7 @@
-"""What a UserAgentWorkflow is started with, told and asked. Signals: pause, resume, stop, emergency_stop, intent_reported."""
+"""What a UserAgentWorkflow is started with, told and asked.
+
+Signals: pause, resume, stop, emergency_stop, hold, release, intent_reported.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,11 @@ class AgentProgress:
     open_intents: tuple[str, ...] = ()
     last_note: str = ""
     failures: int = 0
+    failed: bool = False
+    held: str = ""
+    reason: str = ""
+    by: str = ""
+    next_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
