@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
@@ -125,18 +125,18 @@ def translated_errors() -> Iterator[None]:
 
 def dump(value: object, kind: Any = None) -> Any:
     """Write a domain value as what JSON can hold; decimals become strings. `kind` where the type is not its class."""
-    return _adapter(kind or type(value)).dump_python(value, mode="json")
+    return _adapter(cast("Hashable", kind or type(value))).dump_python(value, mode="json")
 
 
 def load(kind: type[T], jsonable: Any) -> T:
     """Read a domain value from what `dump` wrote; fields that a newer version added are ignored."""
-    return cast("T", _adapter(kind).validate_python(jsonable))
+    return cast("T", _adapter(cast("Hashable", kind)).validate_python(jsonable))
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     # Building an adapter takes milliseconds.
-    return TypeAdapter(kind)
+    return TypeAdapter(cast("Any", kind))
 
 
 def _translation(error: exc.DBAPIError) -> tuple[str, str, str] | None:

@@ -98,6 +98,7 @@ accounts = Table(
     Column("manual_trades", Text, nullable=False, server_default="flag"),  # flag | adopt
     Column("fills_cursor", TIME),  # fills and transfers before it have been read
     Column("exposed_at", TIME),  # last time that it was not flat
+    Column("shard", Integer, nullable=False, server_default="0"),  # which StreamShardWorkflow of its egress keeps it
     _created(),
     UniqueConstraint("venue", "network", "address"),
 )
@@ -138,6 +139,16 @@ agents = Table(
     Column("cycle", BigInteger, nullable=False, server_default="0"),
     Column("last_cycle_at", TIME),
     _created(),
+)
+
+key_uses = Table(
+    "key_uses",
+    metadata,
+    Column("signer_id", Text, ForeignKey("signers.id"), nullable=False),
+    Column("hour", TIME, nullable=False),
+    Column("uses", BigInteger, nullable=False),
+    Column("last_at", TIME, nullable=False),
+    PrimaryKeyConstraint("signer_id", "hour"),
 )
 
 slots = Table(
@@ -204,6 +215,8 @@ orders = Table(
     Column("reduce_only", Boolean, nullable=False),
     Column("trigger", JSONB),
     Column("reserved", NUMBER, nullable=False, server_default="0"),
+    Column("approved", JSONB, nullable=False),  # the ApprovedOrder, so that a repeated approval gives the same one
+    Column("stopped", Boolean, nullable=False, server_default=text("false")),  # cancelled before it was sent
     Column("not_after", TIME, nullable=False),
     Column("expires_at", TIME),
     Column("request_hash", Text),
@@ -340,10 +353,11 @@ day_records = Table(
     "day_records",
     metadata,
     Column("account_id", Text, nullable=False),
+    Column("zone", Text, nullable=False),  # two agents of an account may count their days differently
     Column("day", Text, nullable=False),  # the local date of the day zone
-    Column("started_at", TIME, nullable=False),
+    Column("started_at", TIME, nullable=False),  # when the equity was seen; transfers count from there
     Column("start_equity", NUMBER, nullable=False),
-    PrimaryKeyConstraint("account_id", "day"),
+    PrimaryKeyConstraint("account_id", "zone", "day"),
 )
 
 breakers = Table(
@@ -476,6 +490,13 @@ rate_windows = Table(
     Column("window_at", TIME, nullable=False),
     Column("used", Integer, nullable=False),
     PrimaryKeyConstraint("bucket", "window_at"),
+)
+
+schema_revisions = Table(
+    "schema_revisions",
+    metadata,
+    Column("revision", Text, primary_key=True),
+    Column("applied_at", TIME, nullable=False, server_default=func.now()),
 )
 
 TRADE_LOGS_VIEW = """
