@@ -1,7 +1,9 @@
 """Preparing a Temporal namespace: retention and search attributes, the same in development, tests and production."""
 
 import asyncio
+import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -20,6 +22,32 @@ from runtime.errors import SetupError
 
 PROPAGATION_SECONDS = 30.0
 POLL_SECONDS = 0.1
+READY_SECONDS = 60.0
+
+
+def prepare_when_ready(address: str, namespace: str, *, retention: timedelta, search_attributes: Iterable[str]) -> None:
+    """Wait for a server of our own, then prepare its namespace; may be called inside a running event loop."""
+    names = tuple(search_attributes)
+
+    async def prepare() -> None:
+        client = await _connect_when_ready(address, namespace)
+        await prepare_namespace(client, retention=retention, search_attributes=names)
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(asyncio.run, prepare()).result()
+
+
+async def _connect_when_ready(address: str, namespace: str) -> Client:
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            return await Client.connect(address, namespace=namespace)
+        except RuntimeError as error:
+            if time.monotonic() > deadline:
+                raise SetupError(
+                    "temporal_failed", f"Temporal at {address} does not answer.", "See its log."
+                ) from error
+            await asyncio.sleep(POLL_SECONDS)
 
 
 async def prepare_namespace(client: Client, *, retention: timedelta, search_attributes: Iterable[str]) -> None:

@@ -6,18 +6,15 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from temporalio.client import Client
-
 from runtime.errors import SetupError
 from runtime.go_build import Program, Progress, build
-from runtime.namespaces import prepare_namespace
+from runtime.namespaces import prepare_when_ready
 from runtime.ports import LOOPBACK, free_port
 from runtime.processes import end, last_lines, spawn, wait_for
 
@@ -131,11 +128,13 @@ class TemporalServer:
         if self._database is not None:
             self._database.parent.mkdir(parents=True, exist_ok=True)
         self._process = spawn(self._command(), log=self._log)
-        wait_for(lambda: not self.is_running or _answers(self._port), START_TIMEOUT)
+        wait_for(lambda: not self.is_running or answers(self._port), START_TIMEOUT)
         if not self.is_running:
             self._process = None
             raise SetupError("temporal_failed", f"Temporal did not start: {last_lines(self._log)}", f"See {self._log}.")
-        _in_own_loop(self._prepare)
+        prepare_when_ready(
+            self.address, self._namespace, retention=self._retention, search_attributes=self._search_attributes
+        )
         return self.address
 
     def stop(self) -> None:
@@ -169,38 +168,9 @@ class TemporalServer:
         options += [part for value in DYNAMIC_CONFIG for part in ("--dynamic-config-value", value)]
         return [str(self._binary), "server", "start-dev", *options]
 
-    async def _prepare(self) -> None:
-        client = await _connect_when_ready(self.address, self._namespace)
-        await prepare_namespace(client, retention=self._retention, search_attributes=self._search_attributes)
 
-
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Say whether somebody listens on a port of loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(0.5)
         return probe.connect_ex((LOOPBACK, port)) == 0
-
-
-async def _connect_when_ready(address: str, namespace: str) -> Client:
-    for _ in range(100):
-        try:
-            return await Client.connect(address, namespace=namespace)
-        except RuntimeError:
-            await asyncio.sleep(0.1)
-    raise SetupError("temporal_failed", f"Temporal at {address} does not answer.", "See its log.")
-
-
-def _in_own_loop(work: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run a coroutine function in a thread of its own: the caller may already be inside an event loop."""
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            asyncio.run(work())
-        except BaseException as failure:  # noqa: BLE001
-            failures.append(failure)
-
-    thread = threading.Thread(target=run, name="temporal-set-up")
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
