@@ -1,0 +1,66 @@
+"""Workers of a process: one for workflows, and pools of their own for each queue, since priority does not preempt."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from workflows import ids, sandbox
+
+DRAIN = timedelta(seconds=15)
+"""Time for running activities to finish when a worker stops: a send in flight then need not be resolved by the next."""
+
+STREAMS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """One task queue with threads of its own; `threads` 0 means that its activities are async."""
+
+    queue: str
+    activities: Sequence[Callable[..., Any]]
+    threads: int = 0
+    per_second: float | None = None
+    drain: timedelta = DRAIN
+
+
+def workflow_worker(client: Client, kinds: Sequence[type], cached: int) -> Worker:
+    """Make the worker that runs workflows and nothing else."""
+    return Worker(
+        client,
+        task_queue=ids.QUEUE_WORKFLOW,
+        workflows=kinds,
+        workflow_runner=sandbox.runner(),
+        max_cached_workflows=cached,
+        graceful_shutdown_timeout=timedelta(seconds=5),
+    )
+
+
+def activity_worker(client: Client, pool: Pool) -> Worker:
+    """Make the worker of one queue; as many threads as slots, or slots would be taken and wait for a thread."""
+    slots = pool.threads or STREAMS_AT_ONCE
+    executor = ThreadPoolExecutor(pool.threads, thread_name_prefix=pool.queue) if pool.threads else None
+    return Worker(
+        client,
+        task_queue=pool.queue,
+        activities=pool.activities,
+        activity_executor=executor,
+        max_concurrent_activities=slots,
+        max_task_queue_activities_per_second=pool.per_second,
+        graceful_shutdown_timeout=pool.drain,
+    )
+
+
+async def serve(workers: Sequence[Worker], stop: asyncio.Event) -> None:
+    """Run workers until `stop` is set or one of them fails; then drain all of them."""
+    runs = [asyncio.create_task(worker.run()) for worker in workers]
+    asked = asyncio.create_task(stop.wait())
+    await asyncio.wait([*runs, asked], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    await asyncio.gather(*(worker.shutdown() for worker, run in zip(workers, runs, strict=True) if not run.done()))
+    await asyncio.gather(*runs)
