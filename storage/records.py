@@ -1,0 +1,358 @@
+"""What storage answers that is no domain value: rows as the API, the CLI and supervision see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from domain.accounts import AccountRef, Portfolio
+from domain.agents import AgentConfig, AgentStatus
+from domain.halts import HaltFlag
+from domain.money import Money, Price, Quantity
+from domain.orders import OrderKey, Side
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """Part of a list; `next_cursor` is empty at its end."""
+
+    items: tuple[T, ...]
+    next_cursor: str = ""
+
+
+class Scope(StrEnum):
+    """What an API key may do; each includes the ones before it."""
+
+    READ = "read"
+    TRADE = "trade"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A user."""
+
+    user_id: str
+    name: str
+    email: str = ""
+    is_admin: bool = False
+    created_at: datetime
+    disabled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """An API key without its secret; `prefix` is what a person recognises it by."""
+
+    key_id: str
+    user_id: str
+    name: str
+    prefix: str
+    scopes: tuple[Scope, ...]
+    created_at: datetime
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedKey:
+    """A new API key with its secret, which nobody can read again."""
+
+    secret: str
+    key: ApiKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who makes a request."""
+
+    user_id: str
+    name: str
+    key_id: str
+    scopes: tuple[Scope, ...]
+    is_admin: bool = False
+
+    def may(self, scope: Scope) -> bool:
+        """Say whether a scope is covered by one of the key's."""
+        order = tuple(Scope)
+        return any(order.index(held) >= order.index(scope) for held in self.scopes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRecord:
+    """An account as its owner sees it. `manual_trades` is flag or adopt; `exposed_at` is when it was last not flat."""
+
+    ref: AccountRef
+    name: str
+    active: bool
+    egress: str
+    shard: int
+    manual_trades: str
+    created_at: datetime
+    exposed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignerRecord:
+    """An agent key without its secret."""
+
+    signer_id: str
+    account_id: str
+    user_id: str
+    address: str
+    name: str
+    created_at: datetime
+    valid_until: datetime | None = None
+    retired_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentRecord:
+    """An agent and how it stands. `active` agents are started again with the platform."""
+
+    config: AgentConfig
+    active: bool
+    status: AgentStatus
+    status_reason: str
+    cycle: int
+    created_at: datetime
+    last_cycle_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncedPortfolio:
+    """A portfolio from the read model and when it was synced (our clock)."""
+
+    portfolio: Portfolio
+    synced_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityPoint:
+    """One point of the equity curve, by the venue's clock."""
+
+    account_id: str
+    time: datetime
+    equity: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaltRecord:
+    """A halt as it was committed; CLOSED at `at`, DRAINED at `drained_at`."""
+
+    id: int
+    flag: HaltFlag
+    at: datetime
+    drained_at: datetime | None = None
+    released_by: str = ""
+    released_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InFlight:
+    """Opening rows of an account whose requests may still be admitted until `last_deadline` by the venue's clock."""
+
+    account: AccountRef
+    rows: int
+    last_deadline: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestingOpening:
+    """A working opening order, for a halt to cancel."""
+
+    account: AccountRef
+    key: OrderKey
+    coin: str
+    oid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """One life of the database. Opens wait while `confirmed_by` is empty or `asserted_at` is None."""
+
+    epoch: str
+    deployment_id: str
+    seen_at: datetime
+    confirmed_by: str = ""
+    asserted_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a person (or an unchanged deployment) confirmed it and the halts are back."""
+        return bool(self.confirmed_by) and self.asserted_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One entry of a user's stream."""
+
+    id: int
+    user_id: str
+    kind: str
+    at: datetime
+    body: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One act, chained to the one before by its hash."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    object: str
+    body: dict[str, str]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditVerdict:
+    """Whether the chain holds; `broken_at` is the id of the first entry that does not fit, 0 when all do."""
+
+    entries: int
+    broken_at: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer:
+    """The answer that a request with this idempotency key got."""
+
+    status: int
+    body: object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRiskDecision:
+    """A risk decision with the numbers that led to it."""
+
+    id: int
+    account_id: str
+    intent_id: str
+    step: str
+    allowed: bool
+    code: str
+    message: str
+    numbers: dict[str, str]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Money that came or went without a trade, positive when it came. `kind` deposit, withdrawal, funding, ..."""
+
+    account_id: str
+    time: datetime
+    kind: str
+    amount: Money
+    coin: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoinTotals:
+    """A coin's fills since the account was added: `size` is the signed position that they lead to."""
+
+    coin: str
+    size: Quantity
+    closed_pnl: Money
+    fees: Money
+    fills: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRow:
+    """A journal row that may still trade."""
+
+    key: OrderKey
+    client_id: str
+    coin: str
+    state: str
+    opening: bool
+    side: Side
+    size: Quantity
+    oid: str
+    user_id: str
+    account_id: str
+    approved_at: datetime
+    not_after: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Everything that an account's journal says, to be compared with the venue."""
+
+    account: AccountRef
+    added_at: datetime
+    totals: tuple[CoinTotals, ...] = ()
+    funding: Money = Money(Decimal(0))
+    transferred: Money = Money(Decimal(0))
+    live: tuple[LiveRow, ...] = ()
+    first_equity: EquityPoint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundDifference:
+    """A difference that a sync saw now, on a coin without live row. `kind` as in the table differences."""
+
+    coin: str
+    kind: str
+    amount: Decimal
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A difference with its history; it counts from `counted_at` on."""
+
+    id: int
+    account_id: str
+    coin: str
+    kind: str
+    amount: Decimal
+    note: str
+    first_seen_at: datetime
+    counted_at: datetime | None = None
+    repaired_at: datetime | None = None
+    repair: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposedPosition:
+    """A position and who owns its slot, '' when nobody does. `owner_touched_at` is the owner's last sign of life."""
+
+    account: AccountRef
+    coin: str
+    side: Side
+    size: Quantity
+    entry_px: Price
+    owner_intent: str = ""
+    owner_phase: str = ""
+    owner_touched_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a deployment (or a user) has done since an instant; latencies in seconds from decision to first fill."""
+
+    cycles: int
+    intents: int
+    orders: int
+    filled: int
+    protected: int
+    refused: int
+    failed: int
+    unknown: int
+    fill_p50: float | None = None
+    fill_p95: float | None = None
+    unprotected_max: float | None = None
+    unexplained: Decimal = Decimal(0)
+    by_coin: dict[str, int] = field(default_factory=dict)
