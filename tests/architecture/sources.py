@@ -6,7 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = (
-    "activities", "advisors", "api", "commands", "domain", "paper", "runtime", "storage", "venues", "workflows"
+    "activities", "advisors", "api", "commands", "domain", "paper", "runtime", "storage", "venues", "wiring",
+    "workflows",
 )  # fmt: skip
 MODULES = ("cli.py", "worker.py")
 

@@ -65,7 +65,7 @@ def test_only_the_command_line_imports_the_commands() -> None:
 def test_only_the_worker_the_api_and_the_command_line_wire_adapters() -> None:
     adapters = ("storage.postgres", "venues.hyperliquid", "advisors.strategies", "runtime")
     wired = {shown(file).split("/")[0] for file in files() if imports_any(file, *adapters)}
-    assert wired <= {"worker.py", "api", "cli.py", "commands", "storage", "venues", "advisors", "runtime"}
+    assert wired <= {"worker.py", "wiring", "api", "cli.py", "commands", "storage", "venues", "advisors", "runtime"}
 
 
 def test_only_the_command_line_and_the_paper_servers_import_paper() -> None:
