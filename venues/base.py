@@ -159,8 +159,8 @@ class Trading(Protocol):
         """Build and sign a request that does nothing but use up a nonce; only where `capabilities.has_noop`."""
 
     def wait_for_budget(self, *, is_urgent: bool) -> None:
-        """Wait until one write fits the request budget and take its place; before the nonce is drawn, never after. Raises
-        Retryable (rate_budget). `is_urgent` is for what reduces, cancels or resolves."""
+        """Wait until one write fits the request budget, before the nonce is drawn and never after; `send` does not wait.
+        Raises Retryable (rate_budget). `is_urgent` is for what reduces, cancels or resolves."""
 
     def send(self, request: SignedRequest) -> Answer:
         """Post the bytes once and sort the answer; never raises for anything that the network or the venue does."""
@@ -239,7 +239,8 @@ class MarketData(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamEvent:
-    """A wake-up from a user stream; REST decides what it means. `kind`: fill, order, liquidation, resync."""
+    """A wake-up from a user stream; REST decides what it means. `kind`: fill, order, liquidation, resync. `address` is empty
+    on an order event where the venue does not say whose it is; `client_id` then names the order."""
 
     address: str
     kind: str

@@ -72,6 +72,7 @@ class HyperliquidClient:
 
     def write(self, body: bytes) -> Reply:
         """Post bytes to `/exchange` once; never raises for what the network does and never tries again."""
+        self.budget.charge(1)
         reply = self._write(body)
         if reply.status == httpx.codes.TOO_MANY_REQUESTS:
             self.budget.refused()

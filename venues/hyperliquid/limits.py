@@ -74,14 +74,14 @@ class RequestBudget:
 
     def acquire(self, weight: int, priority: Priority) -> None:
         """Wait until the weight may be spent and spend it; raises Retryable (rate_budget) when that takes too long."""
-        give_up = self._clock() + self._wait
         with self._changed:
-            while (delay := self._delay(weight, priority)) > 0:
-                left = give_up - self._clock()
-                if delay > left:
-                    raise _exhausted(delay)
-                self._changed.wait(min(delay, left))
+            self._wait_for(weight, priority)
             self._spend(weight)
+
+    def wait_for_room(self, weight: int, priority: Priority) -> None:
+        """Wait as `acquire` does and spend nothing: the one who then sends is charged at the send."""
+        with self._changed:
+            self._wait_for(weight, priority)
 
     def charge(self, weight: int) -> None:
         """Count weight that only the answer showed."""
@@ -100,6 +100,14 @@ class RequestBudget:
         with self._changed:
             self._forget()
             return max(0.0, 1 - self._used / self._capacity)
+
+    def _wait_for(self, weight: int, priority: Priority) -> None:
+        give_up = self._clock() + self._wait
+        while (delay := self._delay(weight, priority)) > 0:
+            left = give_up - self._clock()
+            if delay > left:
+                raise _exhausted(delay)
+            self._changed.wait(min(delay, left))
 
     def _spend(self, weight: int) -> None:
         self._spent.append((self._clock(), weight))

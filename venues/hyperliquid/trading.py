@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -32,6 +33,23 @@ _STATUSES = {
     "canceled": SightingStatus.CANCELLED,
     "scheduledCancel": SightingStatus.CANCELLED,
     "rejected": SightingStatus.REJECTED,
+}
+_CODES = {
+    "tickRejected": "price_step",
+    "minTradeNtlRejected": "minimum_notional",
+    "perpMarginRejected": "insufficient_margin",
+    "reduceOnlyRejected": "reduce_only_would_increase",
+    "badAloPxRejected": "post_only_would_match",
+    "iocCancelRejected": "ioc_no_match",
+    "badTriggerPxRejected": "trigger_already_passed",
+    "marketOrderNoLiquidityRejected": "no_liquidity",
+    "positionIncreaseAtOpenInterestCapRejected": "open_interest_cap",
+    "positionFlipAtOpenInterestCapRejected": "open_interest_cap",
+    "tooAggressiveAtOpenInterestCapRejected": "open_interest_cap",
+    "openInterestIncreaseRejected": "open_interest_cap",
+    "insufficientSpotBalanceRejected": "insufficient_balance",
+    "oracleRejected": "price_band",
+    "perpMaxPositionRejected": "margin_tier_limit",
 }
 _KINDS = {TriggerKind.STOP_LOSS: "Stop", TriggerKind.TAKE_PROFIT: "Take Profit"}
 
@@ -96,8 +114,8 @@ class HyperliquidTrading:
         return self._signer.sign(key, wire.noop_action(), nonce=nonce, expires_at=expires_at)
 
     def wait_for_budget(self, *, is_urgent: bool) -> None:
-        """Take one write's place in the request budget, before its nonce is drawn."""
-        self._client.budget.acquire(1, Priority.URGENT if is_urgent else Priority.OPEN)
+        """Wait until one write fits the request budget; before its nonce is drawn, since `send` never waits."""
+        self._client.budget.wait_for_room(1, Priority.URGENT if is_urgent else Priority.OPEN)
 
     def send(self, request: SignedRequest) -> Answer:
         """Post the bytes once and sort the answer."""
@@ -144,7 +162,7 @@ def _sighting(answer: Mapping[str, Any], client_id: str, instrument: Instrument,
     return Sighting(
         status=read_status(status),
         oid=str(row["oid"]),
-        reason=status,
+        reason=status_code(status),
         matches=_is_same_name(row, client_id) and _has_terms(row, instrument, terms),
         original_size=quantity(row["origSz"]),
         changed_at=wire.from_millis(found["statusTimestamp"]),
@@ -160,6 +178,11 @@ def read_status(status: str) -> SightingStatus:
     if status.endswith("Rejected"):
         return SightingStatus.REJECTED
     raise Retryable("garbled_answer", f"The order has the unknown status {status!r}.")
+
+
+def status_code(status: str) -> str:
+    """Return the stable code of a status word: the one of the answer that says the same, else the word in snake_case."""
+    return _CODES.get(status) or re.sub(r"(?<!^)(?=[A-Z])", "_", status).lower()
 
 
 def _is_same_name(row: Mapping[str, Any], client_id: str) -> bool:

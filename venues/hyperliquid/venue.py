@@ -9,6 +9,7 @@ from venues.hyperliquid.client import HyperliquidClient
 from venues.hyperliquid.config import HyperliquidConfig
 from venues.hyperliquid.limits import RequestBudget
 from venues.hyperliquid.market import HyperliquidMarket
+from venues.hyperliquid.stream import HyperliquidStream
 from venues.hyperliquid.trading import HyperliquidTrading
 from venues.hyperliquid.wallets import HyperliquidWallets
 
@@ -22,6 +23,7 @@ class HyperliquidVenue:
     trading: HyperliquidTrading
     accounts: HyperliquidAccounts
     market: HyperliquidMarket
+    stream: HyperliquidStream
     wallets: HyperliquidWallets
 
     def close(self) -> None:
@@ -38,5 +40,6 @@ def connect(config: HyperliquidConfig, budget: RequestBudget | None = None) -> H
         trading=HyperliquidTrading(client),
         accounts=HyperliquidAccounts(client),
         market=HyperliquidMarket(client),
+        stream=HyperliquidStream(config),
         wallets=HyperliquidWallets(client),
     )

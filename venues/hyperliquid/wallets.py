@@ -55,7 +55,7 @@ class HyperliquidWallets:
 
     def send_approval(self, request: SignedRequest) -> Answer:
         """Post an approval once; only these same bytes may ever be posted again."""
-        self._client.budget.acquire(1, Priority.OPEN)
+        self._client.budget.wait_for_room(1, Priority.OPEN)
         return answers.sort_plain(self._client.write(request.body))
 
 
@@ -68,7 +68,7 @@ def require_address(address: str) -> str:
 
 def _require_agent(address: str, name: str) -> None:
     require_address(address)
-    if not 0 < len(name.split(" valid_until ")[0]) <= LONGEST_NAME:
+    if not 0 < len(name.split(" valid_until ", maxsplit=1)[0]) <= LONGEST_NAME:
         # The unnamed agent is replaced by any tool that approves one, silently.
         raise Refused(
             "bad_agent_name", f"An agent's name has 1 to {LONGEST_NAME} characters.", action="Choose another."

@@ -153,6 +153,7 @@ class Signer:
         payload: dict[str, Any] = signing.user_signed_payload(
             "HyperliquidTransaction:ApproveAgent", _APPROVAL_TYPES, self._approval_of_chain(agent_address, name, nonce)
         )
+        payload["message"] = {field["name"]: payload["message"][field["name"]] for field in _APPROVAL_TYPES}
         return payload
 
     def agent_approval_of(self, agent_address: str, name: str, nonce: int, signature: str) -> SignedRequest:
