@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"postgres", "database", "temporal_server", "temporal_client"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.real)
+
+
+def pytest_unconfigure() -> None:
+    """Give the Temporal runtime a moment: an interpreter that exits right after its last client may crash (CPython 3.11)."""
+    if "temporalio.bridge.runtime" in sys.modules:
+        time.sleep(0.3)
 
 
 @pytest.fixture(scope="session")
