@@ -86,7 +86,7 @@ class OrderKey:
 
 def client_order_id(intent_id: str, leg: str, step: str) -> str:
     """Return the first 128 bits of the hash of a step's name, as 32 hex digits."""
-    digest = hashlib.sha256("\x1f".join(("holdfast/1", intent_id, leg, step)).encode()).hexdigest()[:32]
+    digest = hashlib.sha256(f"holdfast/1\x1f{intent_id}\x1f{leg}\x1f{step}".encode()).hexdigest()[:32]
     # The prefix is reserved for panic orders, which have no journal row; one bit moves an unlucky hash out of it.
     return "deae" + digest[4:] if digest.startswith(PANIC_PREFIX) else digest
 
@@ -131,6 +131,7 @@ class ApprovedOrder:
     not_after: datetime
     reserved: Decimal
     leverage: int = 1
+    agent_id: str = ""
     trace_id: str = ""
 
 
@@ -151,7 +152,10 @@ LIVE_STATES = frozenset({OrderState.APPROVED, OrderState.SENDING, OrderState.UNK
 IN_FLIGHT_STATES = frozenset({OrderState.SENDING, OrderState.UNKNOWN})
 
 ORDER_TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
-    OrderState.APPROVED: frozenset({OrderState.SENDING, OrderState.VOID}),
+    # Past SENDING at once only where a restored database had lost it and the order was found at the venue.
+    OrderState.APPROVED: frozenset(
+        {OrderState.SENDING, OrderState.VOID, OrderState.WORKING, OrderState.DONE, OrderState.REFUSED}
+    ),
     OrderState.SENDING: frozenset(
         {
             OrderState.UNKNOWN,

@@ -13,11 +13,12 @@ from decimal import Decimal
 from typing import Protocol
 
 from domain.accounts import AccountRef, Portfolio
+from domain.days import Breaker, DayRecord
 from domain.fills import Fill
 from domain.intents import Intent, IntentPhase
 from domain.money import Price, Quantity
 from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState, OrderTerms, Side
-from domain.risk import Breaker, DayRecord, ReservedExposure, RiskDecision
+from domain.risk import ReservedExposure, RiskDecision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class OrderRow:
     nonce: int = 0
     attempt_token: str = ""
     sent_at: datetime | None = None
+    resolved_at: datetime | None = None
     unknown_since: datetime | None = None
     oid: str = ""
     filled_size: Quantity = Quantity(Decimal(0))
@@ -106,13 +108,20 @@ class Journal(Protocol):
     def reserve_reducing(self, order: ApprovedOrder) -> OrderRow:
         """Insert the row of a reducing step as APPROVED, or return the one that is there."""
 
+    def approved_order(self, key: OrderKey) -> ApprovedOrder | None:
+        """Read the order as it was approved."""
+
+    def stop(self, key: OrderKey) -> None:
+        """Forbid the write-ahead of a row that is still APPROVED (a cancel before the send)."""
+
     def write_ahead(
         self, key: OrderKey, *, expires_at: datetime, venue_now: datetime, max_lead_seconds: int
     ) -> AbstractContextManager[WriteAhead]:
         """Open the write-ahead transaction of a step: lock the signer, draw max(Postgres clock, last + 1).
 
-        Raises Retryable(epoch_closed) for an opening step while the database's epoch is not cleared, and
-        Retryable(nonce_ahead) when the nonce would lie more than `max_lead_seconds` beyond the venue's time.
+        Raises Misconfigured(signer_missing) without a live signer, Retryable(epoch_closed) for an opening step while the
+        database's epoch is not cleared, and Retryable(nonce_ahead) when the nonce would lie more than `max_lead_seconds`
+        beyond the venue's time.
         """
 
     def settle(self, key: OrderKey, *, frm: frozenset[OrderState], ack: OrderAck, token: str = "") -> bool:
@@ -124,8 +133,11 @@ class Journal(Protocol):
     def note_oid(self, client_id: str, oid: str) -> None:
         """Remember an order id that was seen for a client id."""
 
-    def noop_claim(self, key: OrderKey) -> SendClaim | None:
-        """Mark that a noop with the row's nonce is being sent; None when one was sent before."""
+    def signer(self, signer_id: str) -> Signer:
+        """Read the signer that a row was sent with."""
+
+    def noop_claim(self, key: OrderKey) -> bool:
+        """Mark that a noop with the row's nonce is being sent; False when one was sent before."""
 
     def note_noop(self, key: OrderKey, state: str) -> None:
         """Record how the noop ended: burned, duplicate or unknown."""
@@ -245,12 +257,21 @@ class Intents(Protocol):
     def adopt_slot(self, account_id: str, coin: str, intent_id: str) -> str:
         """Own a free slot for a close without owner; returns the owner."""
 
+    def replace_owner(self, account_id: str, coin: str, gone: str, intent_id: str) -> str:
+        """Take a slot from an owner by compare-and-set; returns the owner."""
+
 
 class Fills(Protocol):
     """The fills journal."""
 
     def record(self, account: AccountRef, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
         """Insert fills once each, bind them to intents by client id or order id; returns the new ones."""
+
+    def on_coin(self, account_id: str, coin: str, since: datetime, intent_id: str) -> tuple[Fill, ...]:
+        """Fills of a coin from an instant on, oldest first: the intent's own and those that no intent of ours ordered."""
+
+    def steps(self, intent_id: str) -> dict[str, str]:
+        """Step by trade id of the fills that are bound to an intent."""
 
     def cursor(self, account_id: str) -> datetime:
         """Instant from which fills have to be read again."""

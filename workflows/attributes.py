@@ -1,4 +1,4 @@
-"""Search attributes: one list for the deployment, the tests and the workflows. No amounts and no secrets: they are not encrypted."""
+"""Search attributes: one list for deployment, tests and workflows. No amounts, no secrets: they are not encrypted."""
 
 from __future__ import annotations
 

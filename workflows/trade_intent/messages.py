@@ -26,6 +26,8 @@ class IntentProgress:
     closers: tuple[str, ...] = ()
     reported: tuple[str, ...] = ()
     not_after: datetime | None = None
+    amended_px: Price | None = None
+    replaced: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

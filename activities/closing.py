@@ -1,0 +1,59 @@
+"""Closing a slot from the venue's truth: cancel what opens, close what is held, prove flat, cancel what is left."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from activities.cancellation import Cancellation
+from activities.holdings import Holdings
+from activities.reducing import Reducing
+from domain.errors import Retryable
+from domain.intents import Intent
+from domain.orders import LIVE_STATES
+from storage.journal import OrderRow
+
+_SOON = timedelta(milliseconds=400)
+_LATER = timedelta(seconds=1)
+
+
+class Closing:
+    """Closes the slot of an intent. Several callers at once are safe: a step is sent by whoever claims its row."""
+
+    def __init__(self, *, holdings: Holdings, reducing: Reducing, cancellation: Cancellation) -> None:
+        self._holdings = holdings
+        self._reducing = reducing
+        self._cancellation = cancellation
+
+    def close(self, intent: Intent) -> None:
+        """Return when flat is proved and nothing of the intent works; otherwise do one step and raise Retryable."""
+        for row in self._live(intent, opening=True):
+            # Not waited for: an order whose outcome is unknown must not keep a position open.
+            self._cancellation.cancel(row.key)
+        holding = self._holdings.read(intent)
+        if holding.is_flat:
+            self.cancel_all(intent)
+            return
+        if holding.held is None:
+            raise Retryable("flat_not_proved", f"{intent.coin} looks flat, not proved yet.", retry_after=_LATER)
+        for row in self._reducing.steps(intent.intent_id, "close"):
+            if row.state in LIVE_STATES and not self._reducing.take_up(row).is_terminal:
+                raise Retryable("close_in_flight", f"{row.key} is not answered yet.", retry_after=_SOON)
+        ack = self._reducing.close(holding.venue, holding.account, intent, holding.held)
+        raise Retryable("closing", f"{ack.key.step}: {ack.state} {ack.code}", retry_after=_SOON)
+
+    def cancel_opening(self, intent: Intent) -> None:
+        """Cancel the opening orders; raises Retryable while one has not ended."""
+        self._cancel(self._live(intent, opening=True))
+
+    def cancel_all(self, intent: Intent) -> None:
+        """Cancel every order; raises Retryable while one has not ended."""
+        self._cancel((*self._live(intent, opening=True), *self._live(intent, opening=False)))
+
+    def _cancel(self, rows: tuple[OrderRow, ...]) -> None:
+        for row in rows:
+            if not self._cancellation.cancel(row.key).is_terminal:
+                raise Retryable("order_still_works", f"{row.key} has not ended yet.", retry_after=_SOON)
+
+    def _live(self, intent: Intent, *, opening: bool) -> tuple[OrderRow, ...]:
+        rows = self._holdings.rows(intent.intent_id)
+        return tuple(row for row in rows if row.state in LIVE_STATES and row.terms.is_opening is opening)

@@ -1,0 +1,32 @@
+"""Opens signing keys: in clear only inside the activity that signs, and never kept."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from storage.journal import SealedKey, Signer, Vault
+from venues.base import SigningKey
+
+
+class Opener(Protocol):
+    """Opens what the key service sealed; the user and the row are bound into the ciphertext."""
+
+    def open(self, user_id: str, row: str, sealed: bytes) -> bytes:
+        """Return the plaintext; raises when user, row or key do not fit."""
+
+
+class KeyRing:
+    """Turns a signer into a signing key. Sealed keys are kept in memory, opened ones are not."""
+
+    def __init__(self, vault: Vault, opener: Opener) -> None:
+        self._vault = vault
+        self._opener = opener
+        self._sealed: dict[str, SealedKey] = {}
+
+    def open(self, signer: Signer) -> SigningKey:
+        """Open the key of a signer."""
+        sealed = self._sealed.get(signer.signer_id)
+        if sealed is None:
+            sealed = self._sealed[signer.signer_id] = self._vault.key(signer.signer_id)
+        secret = self._opener.open(sealed.user_id, sealed.signer_id, sealed.ciphertext).decode()
+        return SigningKey(address=sealed.address, secret=secret)

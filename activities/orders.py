@@ -1,0 +1,97 @@
+"""Activities on single orders: place, resolve, cancel, settle."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import activity
+
+from activities.cancellation import Cancellation
+from activities.errors import translated
+from activities.resolution import Resolution
+from activities.submission import Submission
+from domain.errors import Refused, Retryable
+from domain.intents import IntentPhase
+from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState
+from storage.journal import Intents, Journal
+
+_POLL = timedelta(seconds=1)
+_UNSETTLED = frozenset({OrderState.APPROVED, OrderState.SENDING, OrderState.UNKNOWN})
+
+
+class OrderActivities:
+    """The only way of an order to a venue."""
+
+    def __init__(
+        self,
+        *,
+        submission: Submission,
+        resolution: Resolution,
+        cancellation: Cancellation,
+        journal: Journal,
+        intents: Intents,
+    ) -> None:
+        self._submission = submission
+        self._resolution = resolution
+        self._cancellation = cancellation
+        self._journal = journal
+        self._intents = intents
+
+    @activity.defn
+    @translated
+    def place_order(self, order: ApprovedOrder) -> OrderAck:
+        """Place an order once, however often this is retried."""
+        ack = self._submission.submit(order)
+        if order.terms.is_opening:
+            self._show(order, ack)
+        return ack
+
+    @activity.defn
+    @translated
+    def resolve_order(self, key: OrderKey) -> OrderAck:
+        """Wait until the outcome of an order is known; every retry is one look and costs no history event."""
+        ack = self._look(key)
+        if ack.state in _UNSETTLED:
+            # The wait is the retry: nothing is resent, and a crash of this worker loses nothing.
+            raise Retryable("outcome_unknown", f"{key} is {ack.state}: {ack.reason}", retry_after=_POLL)
+        return ack
+
+    @activity.defn
+    @translated
+    def settle_row(self, key: OrderKey) -> OrderAck:
+        """Look once at a row that nobody waits for."""
+        return self._look(key)
+
+    @activity.defn
+    @translated
+    def cancel_order(self, key: OrderKey) -> OrderAck:
+        """Cancel an order and wait until it has ended."""
+        ack = self._cancellation.cancel(key)
+        if not ack.is_terminal:
+            raise Retryable("cancel_pending", f"{key} is still {ack.state}.", retry_after=_POLL)
+        return ack
+
+    def _look(self, key: OrderKey) -> OrderAck:
+        row = self._journal.order(key)
+        if row is None:
+            raise Refused("row_missing", f"The journal has no row for {key}.", action="Reconcile the account.")
+        return self._resolution.look(row)
+
+    def _show(self, order: ApprovedOrder, ack: OrderAck) -> None:
+        """Show on the intent's row what the opening order came to, so that no further activity is needed for it."""
+        phase = phase_of(ack)
+        if phase is not None:
+            self._intents.show(order.key.intent_id, phase, code=ack.code, reason=ack.reason)
+
+
+def phase_of(ack: OrderAck) -> IntentPhase | None:
+    """The phase that an opening order's outcome puts its intent into; None when it ended without effect."""
+    match ack.state:
+        case OrderState.UNKNOWN | OrderState.SENDING:
+            return IntentPhase.UNKNOWN
+        case OrderState.WORKING:
+            return IntentPhase.WORKING
+        case OrderState.DONE:
+            return IntentPhase.FILLED if ack.filled_size > 0 else None
+        case _:
+            return None

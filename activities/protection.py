@@ -1,0 +1,99 @@
+"""Protection: whole-position triggers at the venue, brought to what is wanted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from activities.cancellation import Cancellation
+from activities.holdings import Holding, Holdings
+from activities.reducing import Reducing
+from domain.errors import Retryable
+from domain.instruments import round_price
+from domain.intents import Intent, Protection
+from domain.money import Price
+from domain.orders import LIVE_STATES, OrderAck, OrderState, TriggerKind
+from domain.watch import ProtectionReport
+from storage.journal import Intents, OrderRow
+
+_SOON = timedelta(milliseconds=400)
+
+
+class Protecting:
+    """Places, replaces and drops triggers."""
+
+    def __init__(self, *, holdings: Holdings, reducing: Reducing, cancellation: Cancellation, intents: Intents) -> None:
+        self._holdings = holdings
+        self._reducing = reducing
+        self._cancellation = cancellation
+        self._intents = intents
+
+    def protect(self, intent: Intent, wanted: Protection) -> ProtectionReport:
+        """Bring the triggers to what is wanted, new ones before old ones go; raises Retryable while it is under way."""
+        holding = self._holdings.read(intent)
+        if holding.held is None:
+            if holding.is_flat:
+                return ProtectionReport(is_flat=True)
+            raise Retryable("position_not_visible", f"{intent.coin} is not visible yet.", retry_after=_SOON)
+        self._intents.set_protection(intent.intent_id, stop_px=wanted.stop_px, take_profit_px=wanted.take_profit_px)
+        for kind, px in wanted_triggers(wanted).items():
+            refused = self._ensure(holding, intent, kind, px)
+            if refused is not None:
+                return refused
+        self._drop_unwanted(intent, wanted)
+        self._intents.mark_protected(intent.intent_id, holding.venue_now)
+        return ProtectionReport(is_protected=True, protected_at=holding.venue_now)
+
+    def newest(self, intent: Intent, kind: TriggerKind) -> OrderRow | None:
+        """The row of the newest trigger of a kind."""
+        rows = self._reducing.steps(intent.intent_id, f"protect.{kind}")
+        return rows[-1] if rows else None
+
+    def _ensure(self, holding: Holding, intent: Intent, kind: TriggerKind, px: Price) -> ProtectionReport | None:
+        """Make one trigger work; a report when the position has to be closed instead."""
+        row = self.newest(intent, kind)
+        if row is not None and row.state in LIVE_STATES:
+            ack = row.ack if holding.works(row) else self._reducing.take_up(row)
+            if ack.state is OrderState.WORKING and _trigger_px(row) == _on_tick(holding, px):
+                return None
+            if ack.state in LIVE_STATES and ack.state is not OrderState.WORKING:
+                raise Retryable("protection_in_flight", f"{row.key} is not answered yet.", retry_after=_SOON)
+        if holding.held is None:
+            return None
+        return _judge(self._reducing.protect(holding.venue, holding.account, intent, holding.held, kind, px), kind)
+
+    def _drop_unwanted(self, intent: Intent, wanted: Protection) -> None:
+        """Cancel triggers that another price has replaced or that are not wanted any more."""
+        kinds = wanted_triggers(wanted)
+        for kind in TriggerKind:
+            rows = self._reducing.steps(intent.intent_id, f"protect.{kind}")
+            for row in rows[:-1] if kind in kinds else rows:
+                if row.state is OrderState.WORKING:
+                    self._cancellation.cancel(row.key)
+
+
+def wanted_triggers(protection: Protection) -> dict[TriggerKind, Price]:
+    """Return the trigger prices that are wanted, the stop first."""
+    wanted = {TriggerKind.STOP_LOSS: protection.stop_px, TriggerKind.TAKE_PROFIT: protection.take_profit_px}
+    return {kind: px for kind, px in wanted.items() if px is not None}
+
+
+def was_cancelled(row: OrderRow | None) -> bool:
+    """Whether a trigger ended without a fill."""
+    return row is not None and row.state is OrderState.DONE and row.filled_size == 0
+
+
+def _judge(ack: OrderAck, kind: TriggerKind) -> ProtectionReport | None:
+    if ack.state is OrderState.WORKING:
+        return None
+    if ack.state is OrderState.REFUSED and ack.code == "trigger_already_passed":
+        # The stop would have fired: waiting for a better price is what a stop exists to prevent.
+        return ProtectionReport(close_now=True, note=f"The mark has passed the {kind}.")
+    raise Retryable("protection_pending", f"{ack.key.step}: {ack.state} {ack.code}", retry_after=_SOON)
+
+
+def _trigger_px(row: OrderRow) -> Price | None:
+    return row.terms.trigger.px if row.terms.trigger else None
+
+
+def _on_tick(holding: Holding, px: Price) -> Price:
+    return round_price(px, holding.venue.market.instrument(holding.coin))

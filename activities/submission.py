@@ -1,0 +1,205 @@
+"""The fenced submission: one order, at most one effect, whatever dies and whenever.
+
+A row is claimed once (APPROVED -> SENDING by compare-and-set) with a nonce and a deadline that the venue itself enforces, then
+its bytes are posted once. Whoever finds a row already claimed never sends; it resolves (activities/resolution.py). The places
+where a process may die or stand still are named, so that the fault suite can kill and stop it exactly there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from activities.clock import VenueClock
+from activities.keys import KeyRing
+from activities.resolution import Resolution
+from domain.errors import HoldfastError, Refused, Retryable
+from domain.orders import IN_FLIGHT_STATES, ApprovedOrder, OrderAck, OrderKey, OrderState
+from storage.journal import Gate, Journal, OrderRow, SendClaim
+from venues.base import Answer, SignedRequest, Venue, VenueDirectory, Verdict
+
+FailPoint = Callable[[str, str], None]
+"""Called with the name of a place and the client order id; the fault suite kills or stops the process in it."""
+
+
+def pass_by(_place: str, _client_id: str) -> None:
+    """Do nothing: the fail point of production."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionPolicy:
+    """How long an order may travel. `reducing_deadline` is for closes and protection, which are placed anew when it passes."""
+
+    deadline: timedelta = timedelta(seconds=8)
+    reducing_deadline: timedelta = timedelta(seconds=8)
+
+
+class Submission:
+    """Submits approved orders of any venue."""
+
+    def __init__(
+        self,
+        *,
+        venues: VenueDirectory,
+        journal: Journal,
+        gate: Gate,
+        keys: KeyRing,
+        clock: VenueClock,
+        resolution: Resolution,
+        policy: SubmissionPolicy,
+        reached: FailPoint = pass_by,
+    ) -> None:
+        self._venues = venues
+        self._journal = journal
+        self._gate = gate
+        self._keys = keys
+        self._clock = clock
+        self._resolution = resolution
+        self._policy = policy
+        self._reached = reached
+
+    def submit(self, order: ApprovedOrder) -> OrderAck:
+        """Send an approved order unless somebody has, and say what is known of it.
+
+        Raises Retryable when nothing was sent and it may be tried again (budget, database, epoch).
+        """
+        row = self._journal.order(order.key)
+        if row is None:
+            # Never an invitation to send: the row may have been lost with its database.
+            raise Retryable("row_missing", f"The journal has no row for {order.key}.")
+        if row.state is not OrderState.APPROVED:
+            return self._resolution.look(row)
+        self._reached("after_read_row", row.client_id)
+        venue = self._venues.of(row.account.venue, row.account.network)
+        self._prepare(venue, order, row)
+        venue_now = self._clock.now(venue, row.account)
+        if order.terms.is_opening and venue_now >= order.not_after:
+            self._journal.stop(order.key)
+            return OrderAck(key=order.key, state=row.state, code="too_late", reason="The decision grew too old.")
+        request = self._write_ahead(venue, order, row, venue_now)
+        if request is None:
+            return self._resolution.look(self._must(order.key))
+        return self._send(venue, order, row, *request)
+
+    def _prepare(self, venue: Venue, order: ApprovedOrder, row: OrderRow) -> None:
+        """Do everything that may wait before the claim: after it, nothing waits."""
+        venue.trading.wait_for_budget(is_urgent=not order.terms.is_opening)
+        if order.terms.is_opening:
+            self._set_leverage(venue, order, row)
+
+    def _write_ahead(
+        self, venue: Venue, order: ApprovedOrder, row: OrderRow, venue_now: datetime
+    ) -> tuple[SignedRequest, SendClaim] | None:
+        """Claim the row with a signed request, or return None when it is no longer ours to send."""
+        opening = order.terms.is_opening
+        deadline = venue_now + (self._policy.deadline if opening else self._policy.reducing_deadline)
+        with self._journal.write_ahead(
+            order.key,
+            expires_at=min(deadline, order.not_after),
+            venue_now=venue_now,
+            max_lead_seconds=int(venue.trading.capabilities.max_nonce_lead.total_seconds()),
+        ) as ahead:
+            request = venue.trading.sign_order(
+                key=self._keys.open(ahead.claim.signer),
+                client_id=row.client_id,
+                instrument=order.instrument,
+                terms=order.terms,
+                nonce=ahead.claim.nonce,
+                expires_at=ahead.claim.expires_at,
+            )
+            self._reached("before_write_ahead", row.client_id)
+            claimed = ahead.commit_sending(request.digest)
+        return (request, ahead.claim) if claimed else None
+
+    def _send(
+        self, venue: Venue, order: ApprovedOrder, row: OrderRow, request: SignedRequest, claim: SendClaim
+    ) -> OrderAck:
+        """Ask the gate, post once, sort the answer. Nothing may wait between the gate and the post."""
+        self._reached("after_write_ahead", row.client_id)
+        if order.terms.is_opening:
+            closed_by = self._gate.closed_by(venue=row.account.venue, user_id=order.user_id, agent_id=order.agent_id)
+            if closed_by:
+                ack = OrderAck(key=order.key, state=OrderState.VOID, code="halted", reason=closed_by)
+                self._journal.settle(order.key, frm=frozenset({OrderState.SENDING}), ack=ack, token=claim.token)
+                return self._must(order.key).ack
+        self._reached("after_gate", row.client_id)
+        answer = venue.trading.send(request)
+        self._reached("after_send", row.client_id)
+        ack = self._record(order, answer)
+        self._reached("after_record", row.client_id)
+        return ack
+
+    def _record(self, order: ApprovedOrder, answer: Answer) -> OrderAck:
+        """Journal a sorted answer; an unclear one is looked up at once, which settles the common case of a lost answer."""
+        ack = ack_of(order, answer)
+        self._journal.settle(order.key, frm=IN_FLIGHT_STATES, ack=ack)
+        row = self._must(order.key)
+        if row.state is not OrderState.UNKNOWN:
+            return row.ack
+        try:
+            return self._resolution.look(row)
+        except HoldfastError:
+            return row.ack
+
+    def _set_leverage(self, venue: Venue, order: ApprovedOrder, row: OrderRow) -> None:
+        """Bring the leverage of a coin to what was approved, before the claim. It moves no money and may be repeated."""
+        wanted = (order.leverage, not order.instrument.only_isolated)
+        coin = order.terms.coin
+        if self._journal.leverage(row.account.account_id, coin) == wanted:
+            return
+        if venue.accounts.leverage(row.account, coin) != wanted:
+            self._send_leverage(venue, order, row, is_cross=wanted[1])
+        self._journal.note_leverage(row.account.account_id, coin, leverage=wanted[0], is_cross=wanted[1])
+
+    def _send_leverage(self, venue: Venue, order: ApprovedOrder, row: OrderRow, *, is_cross: bool) -> None:
+        venue_now = self._clock.now(venue, row.account)
+        claim = self._journal.account_claim(
+            row.account.account_id,
+            expires_at=venue_now + self._policy.deadline,
+            venue_now=venue_now,
+            max_lead_seconds=int(venue.trading.capabilities.max_nonce_lead.total_seconds()),
+        )
+        request = venue.trading.sign_leverage(
+            key=self._keys.open(claim.signer),
+            instrument=order.instrument,
+            leverage=order.leverage,
+            is_cross=is_cross,
+            nonce=claim.nonce,
+            expires_at=claim.expires_at,
+        )
+        answer = venue.trading.send(request)
+        if answer.verdict is Verdict.REFUSED:
+            raise Refused(answer.code or "leverage_refused", f"The venue refused the leverage: {answer.text}")
+        if answer.verdict is Verdict.UNKNOWN:
+            self._journal.forget_leverage(row.account.account_id, order.terms.coin)
+            raise Retryable("leverage_unknown", "The change of leverage was not answered.")
+
+    def _must(self, key: OrderKey) -> OrderRow:
+        row = self._journal.order(key)
+        if row is None:
+            raise Retryable("row_missing", f"The journal lost the row of {key}.")
+        return row
+
+
+def ack_of(order: ApprovedOrder, answer: Answer) -> OrderAck:
+    """Say what a sorted answer means for a row."""
+    match answer.verdict:
+        case Verdict.REFUSED:
+            state = OrderState.REFUSED
+        case Verdict.UNKNOWN:
+            state = OrderState.UNKNOWN
+        case Verdict.ACCEPTED:
+            # A partly filled GTC order may be answered as filled with the partial size: it still works.
+            partial = answer.filled_size < order.terms.size and order.terms.tif.value != "ioc"
+            works = answer.is_resting or order.terms.trigger is not None or partial
+            state = OrderState.WORKING if works else OrderState.DONE
+    return OrderAck(
+        key=order.key,
+        state=state,
+        oid=answer.oid,
+        filled_size=answer.filled_size,
+        average_px=answer.average_px,
+        code=answer.code,
+        reason=answer.text,
+    )

@@ -1,0 +1,114 @@
+"""Nonces, signers and the epoch: who may send one request once."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, text, update
+
+from domain.errors import Misconfigured, Retryable
+from storage.journal import SendClaim, Signer
+from storage.postgres.epoch import current_epoch
+from storage.postgres.tables import accounts, signers
+
+_OPEN_EPOCH = text(
+    "select e.confirmed_by is not null as confirmed, e.asserted_at is not null as asserted,"
+    " a.created_at >= e.started_at or coalesce(p.synced_at >= e.started_at + :wait, false) as looked,"
+    " cast(:approved_at as timestamptz) >= e.started_at as approved"
+    " from accounts a left join portfolios p on p.account_id = a.id left join epochs e on e.epoch = :epoch"
+    " where a.id = :account"
+)
+_CLOCK = text("select (extract(epoch from clock_timestamp()) * 1000)::bigint")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A drawn nonce and the epoch in which it was drawn."""
+
+    send: SendClaim
+    epoch: str
+
+
+class Claims:
+    """Draws nonces. `epoch_wait` is one deadline plus the venue's lag: what an earlier epoch sent is visible after it."""
+
+    def __init__(self, epoch_wait: timedelta) -> None:
+        self._epoch_wait = epoch_wait
+
+    def draw(
+        self,
+        connection: Connection,
+        account_id: str,
+        *,
+        expires_at: datetime,
+        venue_now: datetime,
+        max_lead_seconds: int,
+    ) -> Claim:
+        """Lock the account's signer and draw its next nonce in milliseconds."""
+        row = connection.execute(
+            select(signers, accounts.c.user_id)
+            .join(accounts, accounts.c.id == signers.c.account_id)
+            .where(signers.c.account_id == account_id, signers.c.retired_at.is_(None))
+            .order_by(signers.c.created_at.desc())
+            .limit(1)
+            .with_for_update(of=signers)
+        ).one_or_none()
+        if row is None:
+            raise Misconfigured(
+                "signer_missing", "The account has no agent key.", action="Add one with `holdfast account key`."
+            )
+        nonce = max(int(connection.execute(_CLOCK).scalar_one()), int(row.last_nonce) + 1)
+        if nonce > venue_now.timestamp() * 1000 + max_lead_seconds * 1000:
+            # A nonce far ahead would poison the signer: every later one has to be higher still.
+            raise Retryable(
+                "nonce_ahead",
+                "The next nonce lies beyond the venue's time.",
+                action="Check the clock of the database host; rotate the agent key if its last nonce is in the future.",
+                retry_after=timedelta(seconds=1),
+            )
+        connection.execute(update(signers).where(signers.c.id == row.id).values(last_nonce=nonce))
+        claim = SendClaim(signer=_signer(row), nonce=nonce, expires_at=expires_at, token=secrets.token_hex(16))
+        return Claim(send=claim, epoch=current_epoch(connection))
+
+    def signer(self, connection: Connection, signer_id: str) -> Signer:
+        """Read a signer."""
+        return _signer(
+            connection.execute(
+                select(signers, accounts.c.user_id)
+                .join(accounts, accounts.c.id == signers.c.account_id)
+                .where(signers.c.id == signer_id)
+            ).one()
+        )
+
+    def require_open_epoch(self, connection: Connection, account_id: str, approved_at: datetime) -> None:
+        """Refuse an opening send while an earlier epoch of the database may have sent something unseen.
+
+        An order approved in an earlier epoch is never sent: its SENDING may have been lost with that epoch.
+        """
+        wanted = {
+            "wait": self._epoch_wait,
+            "epoch": current_epoch(connection),
+            "account": account_id,
+            "approved_at": approved_at,
+        }
+        row = connection.execute(_OPEN_EPOCH, wanted).one_or_none()
+        if row is not None and row.confirmed and row.asserted and row.looked and row.approved:
+            return
+        if row is not None and row.confirmed is False:
+            reason, action = "The deployment is not confirmed.", "Confirm it with `holdfast doctor --confirm`."
+        else:
+            reason, action = "The database has just started: the venue is looked at first.", ""
+        raise Retryable("epoch_closed", reason, action=action, retry_after=timedelta(seconds=1))
+
+
+def _signer(row: Row[Any]) -> Signer:
+    return Signer(
+        signer_id=row.id,
+        account_id=row.account_id,
+        user_id=row.user_id,
+        address=row.address,
+        valid_until=row.valid_until,
+    )

@@ -1,0 +1,101 @@
+"""The fills journal on Postgres: each execution once, bound to the step that ordered it whenever that becomes known."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Engine, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from domain.accounts import AccountRef
+from domain.fills import Fill
+from storage.postgres.engine import transaction
+from storage.postgres.events import emit
+from storage.postgres.rows import fill_of, fill_values
+from storage.postgres.tables import accounts, fills
+
+_BIND = text(
+    "update fills f set intent_id = o.intent_id, step = o.step, client_id = coalesce(f.client_id, o.client_id)"
+    " from orders o left join order_ids i on i.client_id = o.client_id"
+    " where f.account_id = :account_id and f.intent_id is null and o.account_id = f.account_id"
+    " and f.trade_id = any(:trade_ids) and (o.client_id = f.client_id or i.venue_oid = f.oid)"
+)
+_TOTALS = text(
+    "update intents i set filled_size = t.size, average_px = t.px, first_fill_at = t.at"
+    " from (select f.intent_id, sum(f.size) as size, sum(f.px * f.size) / sum(f.size) as px, min(f.time) as at"
+    "       from fills f join orders o on o.intent_id = f.intent_id and o.step = f.step and o.opening"
+    "       where f.intent_id = any(:intent_ids) group by f.intent_id) t where i.id = t.intent_id"
+)
+
+
+class PostgresFills:
+    """Implements storage.journal.Fills."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def record(self, account: AccountRef, new: tuple[Fill, ...]) -> tuple[Fill, ...]:
+        """Insert fills once each, bind them to intents by client id or order id; returns the new ones."""
+        if not new:
+            return ()
+        values = [fill_values(fill, account.user_id) for fill in new]
+        inserted = insert(fills).values(values).on_conflict_do_nothing(constraint="fills_key").returning(fills)
+        trade_ids = [fill.trade_id for fill in new]
+        with transaction(self._engine) as connection:
+            fresh = tuple(fill_of(row) for row in connection.execute(inserted))
+            connection.execute(_BIND, {"account_id": account.account_id, "trade_ids": trade_ids})
+            if fresh:
+                bound = select(fills.c.intent_id).where(
+                    fills.c.account_id == account.account_id,
+                    fills.c.trade_id.in_([fill.trade_id for fill in fresh]),
+                    fills.c.intent_id.is_not(None),
+                )
+                connection.execute(_TOTALS, {"intent_ids": list(connection.execute(bound.distinct()).scalars())})
+                for fill in fresh:
+                    emit(connection, account.user_id, "fill", _told(fill))
+        return fresh
+
+    def on_coin(self, account_id: str, coin: str, since: datetime, intent_id: str) -> tuple[Fill, ...]:
+        """Fills of a coin from an instant on: the intent's own and those that no intent of ours ordered."""
+        query = (
+            select(fills)
+            .where(
+                fills.c.account_id == account_id,
+                fills.c.coin == coin,
+                fills.c.time >= since,
+                or_(fills.c.intent_id == intent_id, fills.c.intent_id.is_(None)),
+            )
+            .order_by(fills.c.time, fills.c.trade_id)
+        )
+        with transaction(self._engine) as connection:
+            return tuple(fill_of(row) for row in connection.execute(query))
+
+    def steps(self, intent_id: str) -> dict[str, str]:
+        """Step by trade id of the fills that are bound to an intent."""
+        query = select(fills.c.trade_id, fills.c.step).where(fills.c.intent_id == intent_id)
+        with transaction(self._engine) as connection:
+            return {row.trade_id: row.step for row in connection.execute(query)}
+
+    def cursor(self, account_id: str) -> datetime:
+        """Instant from which fills have to be read again."""
+        query = select(func.coalesce(accounts.c.fills_cursor, accounts.c.created_at)).where(accounts.c.id == account_id)
+        with transaction(self._engine) as connection:
+            found: datetime = connection.execute(query).scalar_one()
+        return found
+
+    def set_cursor(self, account_id: str, at: datetime) -> None:
+        """Move the cursor; never back."""
+        newer = func.greatest(func.coalesce(accounts.c.fills_cursor, at), at)
+        with transaction(self._engine) as connection:
+            connection.execute(update(accounts).where(accounts.c.id == account_id).values(fills_cursor=newer))
+
+
+def _told(fill: Fill) -> dict[str, str]:
+    return {
+        "account_id": fill.account_id,
+        "coin": fill.coin,
+        "side": fill.side.value,
+        "px": str(fill.px),
+        "size": str(fill.size),
+        "trade_id": fill.trade_id,
+    }

@@ -1,0 +1,136 @@
+"""Intents, slots and the view that activities have of them, on Postgres."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Engine, func, select, update
+
+from domain.fills import Fill
+from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
+from domain.money import Price, Quantity
+from storage.journal import IntentView
+from storage.postgres.approvals import free_slot, register, take_slot
+from storage.postgres.engine import load, transaction
+from storage.postgres.events import emit
+from storage.postgres.rows import fill_of
+from storage.postgres.tables import fills, intents, slots
+
+_TERMINAL = [phase.value for phase in TERMINAL_PHASES]
+
+
+class PostgresIntents:
+    """Implements storage.journal.Intents."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def register(self, intent: Intent) -> bool:
+        """Insert the row of an intent that needs no approval; False when it was there."""
+        with transaction(self._engine) as connection:
+            return register(connection, intent)
+
+    def view(self, intent_id: str) -> IntentView | None:
+        """Read a row."""
+        with transaction(self._engine) as connection:
+            row = connection.execute(select(intents).where(intents.c.id == intent_id)).one_or_none()
+        if row is None:
+            return None
+        return IntentView(
+            intent=load(Intent, row.policy),
+            phase=IntentPhase(row.phase),
+            filled_size=Quantity(row.filled_size),
+            average_px=_price(row.average_px),
+            stop_px=_price(row.stop_px),
+            take_profit_px=_price(row.take_profit_px),
+        )
+
+    def show(self, intent_id: str, phase: IntentPhase, *, code: str = "", reason: str = "") -> None:
+        """Show a phase and touch the row; a terminal phase stays."""
+        self._change(intent_id, phase=phase.value, reason_code=code, reason=reason[:500])
+
+    def touch(self, intent_id: str) -> None:
+        """Say that the owner is alive."""
+        with transaction(self._engine) as connection:
+            connection.execute(update(intents).where(intents.c.id == intent_id).values(touched_at=func.now()))
+            connection.execute(update(slots).where(slots.c.owner_intent == intent_id).values(touched_at=func.now()))
+
+    def set_protection(self, intent_id: str, *, stop_px: Price | None, take_profit_px: Price | None) -> None:
+        """Remember the prices in force."""
+        values = {"stop_px": stop_px, "take_profit_px": take_profit_px}
+        with transaction(self._engine) as connection:
+            connection.execute(update(intents).where(intents.c.id == intent_id).values(**values))
+
+    def mark_protected(self, intent_id: str, at: datetime) -> None:
+        """Record when the position was first protected, and show it."""
+        self._change(
+            intent_id,
+            phase=IntentPhase.PROTECTED.value,
+            reason_code="",
+            reason="",
+            protected_at=func.coalesce(intents.c.protected_at, at),
+        )
+
+    def fills(self, intent_id: str) -> tuple[Fill, ...]:
+        """Fills bound to an intent, oldest first."""
+        query = select(fills).where(fills.c.intent_id == intent_id).order_by(fills.c.time, fills.c.trade_id)
+        with transaction(self._engine) as connection:
+            return tuple(fill_of(row) for row in connection.execute(query))
+
+    def finish(self, intent: Intent, phase: IntentPhase, *, code: str, reason: str) -> bool:
+        """Show the terminal phase and free the slot if the intent holds it."""
+        bound = select(fills).where(fills.c.intent_id == intent.intent_id)
+        with transaction(self._engine) as connection:
+            own = tuple(fill_of(row) for row in connection.execute(bound))
+            values = {
+                "phase": phase.value,
+                "reason_code": code,
+                "reason": reason[:500],
+                "realised_pnl": sum((fill.closed_pnl - fill.fee for fill in own), Decimal(0)) if own else None,
+                "finished_at": func.now(),
+                "touched_at": func.now(),
+            }
+            changed = connection.execute(_open_row(intent.intent_id).values(**values)).rowcount == 1
+            free_slot(connection, intent.account_id, intent.coin, intent.intent_id)
+            if changed:
+                body = {"intent_id": intent.intent_id, "coin": intent.coin, "phase": phase.value, "code": code}
+                emit(connection, intent.user_id, "intent", body)
+        return changed
+
+    def owner(self, account_id: str, coin: str) -> str:
+        """The intent that owns a slot, '' when free."""
+        query = select(slots.c.owner_intent).where(slots.c.account_id == account_id, slots.c.instrument == coin)
+        with transaction(self._engine) as connection:
+            return str(connection.execute(query).scalar_one_or_none() or "")
+
+    def adopt_slot(self, account_id: str, coin: str, intent_id: str) -> str:
+        """Own a free slot for a close without owner; returns the owner."""
+        with transaction(self._engine) as connection:
+            return take_slot(connection, account_id, coin, intent_id)
+
+    def replace_owner(self, account_id: str, coin: str, gone: str, intent_id: str) -> str:
+        """Take a slot from an owner by compare-and-set; returns the owner."""
+        change = update(slots).where(
+            slots.c.account_id == account_id, slots.c.instrument == coin, slots.c.owner_intent == gone
+        )
+        with transaction(self._engine) as connection:
+            connection.execute(change.values(owner_intent=intent_id, taken_at=func.now(), touched_at=func.now()))
+            return take_slot(connection, account_id, coin, intent_id)
+
+    def _change(self, intent_id: str, **values: Any) -> None:
+        with transaction(self._engine) as connection:
+            change = _open_row(intent_id).values(touched_at=func.now(), **values)
+            user = connection.execute(change.returning(intents.c.user_id)).scalar_one_or_none()
+            connection.execute(update(slots).where(slots.c.owner_intent == intent_id).values(touched_at=func.now()))
+            if user is not None:
+                emit(connection, user, "intent", {"intent_id": intent_id, "phase": values["phase"]})
+
+
+def _open_row(intent_id: str) -> Any:
+    return update(intents).where(intents.c.id == intent_id, intents.c.phase.not_in(_TERMINAL))
+
+
+def _price(value: Decimal | None) -> Price | None:
+    return Price(value) if value is not None else None

@@ -1,0 +1,281 @@
+"""The journal on Postgres: rows of orders move forward by compare-and-set, each in one short transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, and_, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from domain.errors import Refused
+from domain.orders import (
+    IN_FLIGHT_STATES,
+    LIVE_STATES,
+    ORDER_TRANSITIONS,
+    ApprovedOrder,
+    OrderAck,
+    OrderKey,
+    OrderState,
+)
+from storage.journal import OrderRow, SendClaim, Signer
+from storage.postgres.claims import Claim, Claims
+from storage.postgres.engine import load, transaction
+from storage.postgres.rows import order_row, order_values, select_orders
+from storage.postgres.tables import cancels, leverages, order_ids, orders
+
+_HEAD = select(orders.c.account_id, orders.c.opening, orders.c.approved_at)
+
+
+class PostgresJournal:
+    """Implements storage.journal.Journal."""
+
+    def __init__(self, engine: Engine, claims: Claims) -> None:
+        self._engine = engine
+        self._claims = claims
+
+    def order(self, key: OrderKey) -> OrderRow | None:
+        """Read a row."""
+        with transaction(self._engine) as connection:
+            row = connection.execute(select_orders().where(_is(key))).one_or_none()
+        return order_row(row) if row is not None else None
+
+    def orders_of(self, intent_id: str) -> tuple[OrderRow, ...]:
+        """Read all rows of an intent, oldest first."""
+        query = select_orders().where(orders.c.intent_id == intent_id).order_by(orders.c.approved_at, orders.c.step)
+        with transaction(self._engine) as connection:
+            return tuple(order_row(row) for row in connection.execute(query))
+
+    def live_rows(self, account_id: str, coin: str = "") -> tuple[OrderRow, ...]:
+        """Read the rows of an account (and coin) that may still trade."""
+        query = select_orders().where(orders.c.account_id == account_id, orders.c.state.in_(_names(LIVE_STATES)))
+        if coin:
+            query = query.where(orders.c.instrument == coin)
+        with transaction(self._engine) as connection:
+            return tuple(order_row(row) for row in connection.execute(query))
+
+    def reserve_reducing(self, order: ApprovedOrder) -> OrderRow:
+        """Insert the row of a reducing step as APPROVED, or return the one that is there."""
+        if order.terms.is_opening:
+            raise Refused("not_reduce_only", f"{order.key} would open; only an approval desk reserves that.")
+        with transaction(self._engine) as connection:
+            connection.execute(insert(orders).values(**order_values(order)).on_conflict_do_nothing())
+            return order_row(connection.execute(select_orders().where(_is(order.key))).one())
+
+    def approved_order(self, key: OrderKey) -> ApprovedOrder | None:
+        """Read the order as it was approved."""
+        with transaction(self._engine) as connection:
+            stored = connection.execute(select(orders.c.approved).where(_is(key))).scalar_one_or_none()
+        return load(ApprovedOrder, stored) if stored is not None else None
+
+    def stop(self, key: OrderKey) -> None:
+        """Forbid the write-ahead of a row that is still APPROVED."""
+        with transaction(self._engine) as connection:
+            connection.execute(
+                update(orders).where(_is(key), orders.c.state == OrderState.APPROVED.value).values(stopped=True)
+            )
+
+    @contextmanager
+    def write_ahead(
+        self, key: OrderKey, *, expires_at: datetime, venue_now: datetime, max_lead_seconds: int
+    ) -> Iterator[_WriteAhead]:
+        """Open the write-ahead transaction of a step: lock the signer, draw max(Postgres clock, last + 1)."""
+        with transaction(self._engine) as connection:
+            head = connection.execute(_HEAD.where(_is(key))).one()
+            if head.opening:
+                self._claims.require_open_epoch(connection, head.account_id, head.approved_at)
+            claim = self._claims.draw(
+                connection,
+                head.account_id,
+                expires_at=expires_at,
+                venue_now=venue_now,
+                max_lead_seconds=max_lead_seconds,
+            )
+            yield _WriteAhead(connection, key, claim)
+
+    def settle(self, key: OrderKey, *, frm: frozenset[OrderState], ack: OrderAck, token: str = "") -> bool:
+        """Move a row forward with what is now known; records the order id."""
+        allowed = {state for state in frm if ack.state in ORDER_TRANSITIONS[state]}
+        if not allowed:
+            return False
+        with transaction(self._engine) as connection:
+            change = update(orders).where(_is(key), orders.c.state.in_(_names(allowed))).values(**_settled(ack))
+            if token:
+                change = change.where(orders.c.attempt_token == token)
+            client_id = connection.execute(change.returning(orders.c.client_id)).scalar_one_or_none()
+            if client_id is not None and ack.oid:
+                _remember(connection, client_id, ack.oid)
+        return client_id is not None
+
+    def note_look(self, key: OrderKey, *, found: bool, venue_time: datetime, text: str, counts: bool) -> None:
+        """Append a line to the resolution log."""
+        line = func.jsonb_build_array(
+            func.jsonb_build_object(
+                "venue_time", venue_time.isoformat(), "found", found, "text", text, "counts", counts
+            )
+        )
+        values: dict[str, Any] = {"looks": orders.c.looks.op("||")(line)}
+        if counts:
+            values |= {
+                "absent_looks": orders.c.absent_looks + 1,
+                # The first one that counts: the second has to be some seconds later.
+                "absent_at": func.coalesce(orders.c.absent_at, venue_time),
+            }
+        with transaction(self._engine) as connection:
+            connection.execute(
+                update(orders).where(_is(key), func.jsonb_array_length(orders.c.looks) < 200).values(**values)
+            )
+
+    def note_oid(self, client_id: str, oid: str) -> None:
+        """Remember an order id that was seen for a client id."""
+        if oid:
+            with transaction(self._engine) as connection:
+                _remember(connection, client_id, oid)
+
+    def signer(self, signer_id: str) -> Signer:
+        """Read the signer that a row was sent with."""
+        with transaction(self._engine) as connection:
+            return self._claims.signer(connection, signer_id)
+
+    def noop_claim(self, key: OrderKey) -> bool:
+        """Mark that a noop with the row's nonce is being sent; False when one was sent before."""
+        change = (
+            update(orders)
+            .where(_is(key), orders.c.noop_state == "", orders.c.state.in_(_names(IN_FLIGHT_STATES)))
+            .values(noop_state="sending")
+        )
+        with transaction(self._engine) as connection:
+            return connection.execute(change).rowcount == 1
+
+    def note_noop(self, key: OrderKey, state: str) -> None:
+        """Record how the noop ended."""
+        with transaction(self._engine) as connection:
+            connection.execute(update(orders).where(_is(key)).values(noop_state=state))
+
+    def cancel_claim(
+        self, key: OrderKey, *, oid: str, expires_at: datetime, venue_now: datetime, max_lead_seconds: int
+    ) -> tuple[int, SendClaim]:
+        """Journal a cancel before it is sent."""
+        with transaction(self._engine) as connection:
+            head = connection.execute(select(orders.c.account_id, orders.c.client_id).where(_is(key))).one()
+            claim = self._claims.draw(
+                connection,
+                head.account_id,
+                expires_at=expires_at,
+                venue_now=venue_now,
+                max_lead_seconds=max_lead_seconds,
+            ).send
+            values = {
+                "client_id": head.client_id,
+                "oid": oid,
+                "signer_id": claim.signer.signer_id,
+                "nonce": claim.nonce,
+                "expires_at": expires_at,
+                "request_hash": claim.token,
+            }
+            cancel_id = connection.execute(insert(cancels).values(**values).returning(cancels.c.id)).scalar_one()
+        return int(cancel_id), claim
+
+    def note_cancel(self, cancel_id: int, *, verdict: str, text: str) -> None:
+        """Record the sorted answer of a cancel."""
+        with transaction(self._engine) as connection:
+            connection.execute(
+                update(cancels).where(cancels.c.id == cancel_id).values(verdict=verdict, text=text[:300])
+            )
+
+    def account_claim(
+        self, account_id: str, *, expires_at: datetime, venue_now: datetime, max_lead_seconds: int
+    ) -> SendClaim:
+        """Draw a nonce for an account action that moves no money."""
+        with transaction(self._engine) as connection:
+            return self._claims.draw(
+                connection, account_id, expires_at=expires_at, venue_now=venue_now, max_lead_seconds=max_lead_seconds
+            ).send
+
+    def leverage(self, account_id: str, coin: str) -> tuple[int, bool] | None:
+        """The leverage last set or read, None when unknown."""
+        query = select(leverages.c.leverage, leverages.c.is_cross).where(
+            leverages.c.account_id == account_id, leverages.c.coin == coin
+        )
+        with transaction(self._engine) as connection:
+            row = connection.execute(query).one_or_none()
+        return (row.leverage, row.is_cross) if row is not None else None
+
+    def note_leverage(self, account_id: str, coin: str, *, leverage: int, is_cross: bool) -> None:
+        """Remember a leverage."""
+        values = {"leverage": leverage, "is_cross": is_cross, "read_at": func.now()}
+        change = insert(leverages).values(account_id=account_id, coin=coin, **values)
+        with transaction(self._engine) as connection:
+            connection.execute(change.on_conflict_do_update(index_elements=["account_id", "coin"], set_=values))
+
+    def forget_leverage(self, account_id: str, coin: str) -> None:
+        """Forget it after a write whose outcome is unknown."""
+        gone = and_(leverages.c.account_id == account_id, leverages.c.coin == coin)
+        with transaction(self._engine) as connection:
+            connection.execute(leverages.delete().where(gone))
+
+
+class _WriteAhead:
+    """Implements storage.journal.WriteAhead inside an open transaction."""
+
+    def __init__(self, connection: Connection, key: OrderKey, claim: Claim) -> None:
+        self._connection = connection
+        self._key = key
+        self._epoch = claim.epoch
+        self.claim = claim.send
+
+    def commit_sending(self, request_hash: str) -> bool:
+        """Move the row APPROVED -> SENDING; the transaction commits when the caller leaves it."""
+        change = (
+            update(orders)
+            .where(_is(self._key), orders.c.state == OrderState.APPROVED.value, orders.c.stopped.is_(False))
+            .values(
+                state=OrderState.SENDING.value,
+                signer_id=self.claim.signer.signer_id,
+                nonce=self.claim.nonce,
+                expires_at=self.claim.expires_at,
+                request_hash=request_hash,
+                attempt_token=self.claim.token,
+                sent_at=func.clock_timestamp(),
+                epoch=self._epoch,
+            )
+        )
+        return self._connection.execute(change).rowcount == 1
+
+
+def _is(key: OrderKey) -> Any:
+    return and_(orders.c.intent_id == key.intent_id, orders.c.leg == key.leg, orders.c.step == key.step)
+
+
+def _names(states: frozenset[OrderState] | set[OrderState]) -> list[str]:
+    return [state.value for state in states]
+
+
+def _settled(ack: OrderAck) -> dict[str, Any]:
+    values: dict[str, Any] = {"state": ack.state.value, "code": ack.code[:100], "reason": ack.reason[:500]}
+    if ack.oid:
+        values["oid"] = ack.oid
+    if ack.filled_size:
+        values["filled_size"] = func.greatest(orders.c.filled_size, literal(ack.filled_size))
+    if ack.average_px is not None:
+        values["average_px"] = ack.average_px
+    if ack.state is OrderState.UNKNOWN:
+        values["unknown_since"] = func.coalesce(orders.c.unknown_since, func.clock_timestamp())
+    if ack.is_terminal:
+        values["resolved_at"] = func.clock_timestamp()
+    return values
+
+
+def _remember(connection: Connection, client_id: str, oid: str) -> None:
+    connection.execute(insert(order_ids).values(client_id=client_id, venue_oid=oid).on_conflict_do_nothing())
+    # Fills may have come before anybody knew whose they were: bind them now.
+    connection.execute(_BIND, {"client_id": client_id, "oid": oid})
+
+
+_BIND = text(
+    "update fills f set intent_id = o.intent_id, step = o.step, client_id = coalesce(f.client_id, o.client_id)"
+    " from orders o where o.client_id = :client_id and f.account_id = o.account_id and f.oid = :oid"
+    " and f.intent_id is null"
+)

@@ -1,0 +1,387 @@
+"""The life of one intent: wait, approve, place, protect, hold, close, and leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from domain.approvals import Approval
+    from domain.intents import TERMINAL_PHASES, IntentKind, IntentPhase, IntentReport, Protection, require_transition
+    from domain.orders import ApprovedOrder, OrderAck, OrderState
+    from domain.watch import PositionReview
+    from workflows import attributes, rolling
+    from workflows.trade_intent import wording
+    from workflows.trade_intent.calls import Calls
+    from workflows.trade_intent.messages import (
+        Amendment,
+        CloseRequest,
+        FillRecorded,
+        IntentStatus,
+        OwnerReport,
+        TradeIntentInput,
+    )
+
+_OWNER_ANSWERS_WITHIN = timedelta(minutes=2)
+_WORKING_REVIEW = timedelta(seconds=30)
+_UNSETTLED = frozenset({OrderState.APPROVED, OrderState.SENDING, OrderState.UNKNOWN})
+
+
+@workflow.defn(name="TradeIntentWorkflow")
+class TradeIntentWorkflow:
+    """Runs `intent/{intent}` until its position is flat and its orders are terminal; a close asks the owner to close."""
+
+    @workflow.init
+    def __init__(self, start: TradeIntentInput) -> None:
+        self._start = start
+        self._intent = start.intent
+        self._progress = start.progress
+        self._calls = Calls(start.intent)
+        self._code = ""
+        self._reason = ""
+        self._news = start.progress.review_due
+        self._owner_report: OwnerReport | None = None
+        self._unknown_since: datetime | None = None
+        self._since = workflow.now()
+        self._amended_px = start.progress.amended_px
+
+    @workflow.run
+    async def run(self, start: TradeIntentInput) -> IntentReport:
+        """Carry the intent through to its end."""
+        if start.intent.kind is IntentKind.CLOSE:
+            await self._close_by_owner()
+        else:
+            if self._progress.phase in {IntentPhase.CREATED, IntentPhase.WAITING}:
+                await self._enter()
+            await self._hold()
+        report = await self._finish()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return report
+
+    @workflow.signal
+    def cancel(self) -> None:
+        """End the opening order, or the wait for it; a position that is already open stays."""
+        self._progress = replace(self._progress, cancel_requested=True)
+
+    @workflow.signal
+    def close(self, request: CloseRequest | None = None) -> None:
+        """Cancel what opens and close the whole position at market."""
+        asked = request or CloseRequest()
+        closers = self._progress.closers
+        if asked.closer and asked.closer not in closers:
+            closers = (*closers, asked.closer)
+        self._progress = replace(
+            self._progress, close_requested=True, cancel_requested=True, close_reason=asked.reason, closers=closers
+        )
+
+    @workflow.signal
+    def fill_recorded(self, fills: FillRecorded | None = None) -> None:  # noqa: ARG002 - which fills does not matter: the intent looks
+        """Look: fills of this slot were journaled, or something about its orders changed."""
+        self._news = True
+
+    @workflow.signal
+    def owner_reported(self, report: OwnerReport) -> None:
+        """Take the owner's word for how a requested close ended."""
+        self._owner_report = report
+
+    @workflow.update
+    def amend(self, change: Amendment) -> IntentStatus:
+        """Change protection prices of the position, or the limit of an order that works and has filled nothing."""
+        old = self._protection
+        protection = Protection(
+            stop_px=change.stop_px if change.stop_px is not None else old.stop_px,
+            take_profit_px=change.take_profit_px if change.take_profit_px is not None else old.take_profit_px,
+        )
+        self._progress = replace(self._progress, protection=protection, amended_px=change.limit_px)
+        self._amended_px = change.limit_px
+        self._news = True
+        return self.status()
+
+    @amend.validator
+    def _check_amend(self, change: Amendment) -> None:
+        fault = wording.fault_of_amendment(self._intent, self._progress, change)
+        if fault:
+            raise ApplicationError(fault, type="amend_refused", non_retryable=True)
+
+    @workflow.query
+    def status(self) -> IntentStatus:
+        """Say how the intent stands."""
+        return IntentStatus(
+            intent_id=self._intent.intent_id,
+            phase=self._progress.phase,
+            code=self._code,
+            reason=self._reason,
+            filled_size=self._progress.filled_size,
+            average_px=self._progress.average_px,
+            stop_px=self._protection.stop_px,
+            take_profit_px=self._protection.take_profit_px,
+            unknown_since=self._unknown_since,
+        )
+
+    @property
+    def _protection(self) -> Protection:
+        return self._progress.protection or self._intent.protection
+
+    @property
+    def _is_over(self) -> bool:
+        return self._progress.phase in TERMINAL_PHASES
+
+    async def _enter(self) -> None:
+        """Wait for the criteria, then open: approve and place, and once more if an order provably never ran."""
+        if not await self._criteria_met():
+            return
+        while not self._is_over:
+            if self._progress.cancel_requested:
+                self._end(IntentPhase.CANCELLED, "cancelled", "Cancelled before it was sent.")
+                return
+            approval = await self._approve()
+            if approval.order is None:
+                self._end(IntentPhase.REFUSED, approval.code, approval.reason)
+                return
+            ack = await self._place(approval.order)
+            if not self._may_place_again(ack):
+                self._take(ack)
+                return
+            self._progress = replace(self._progress, resends_used=self._progress.resends_used + 1)
+
+    async def _criteria_met(self) -> bool:
+        policy = self._intent.policy
+        if policy.criteria.is_empty:
+            return True
+        self._show(IntentPhase.WAITING)
+        waiting = self._calls.wait_for_criteria(until=policy.wait_until)
+        await workflow.wait_condition(lambda: waiting.done() or self._progress.cancel_requested)
+        if not waiting.done():
+            waiting.cancel()
+            self._end(IntentPhase.CANCELLED, "cancelled", "Cancelled while it waited for its criteria.")
+            return False
+        try:
+            await waiting
+        except ActivityError:
+            self._end(IntentPhase.EXPIRED, "criteria_not_met", "The criteria were not met in time.")
+            return False
+        return True
+
+    async def _approve(self) -> Approval:
+        now = workflow.now()
+        if self._progress.not_after is None:
+            self._progress = replace(self._progress, not_after=now + self._intent.policy.max_age)
+        not_after = self._progress.not_after or now
+        number = self._progress.resends_used + 1
+        step = "open" if number == 1 else f"open.{number}"
+        try:
+            approval = await self._calls.approve(self._intent, step, decided_at=now, not_after=not_after)
+        except ActivityError as error:
+            return Approval(code="approval_unavailable", reason=str(error.cause or error))
+        if approval.order is not None:
+            self._show(IntentPhase.APPROVED)
+        return approval
+
+    async def _place(self, order: ApprovedOrder) -> OrderAck:
+        """Place, and stay with it until its outcome is known; a cancel does not wait for a full queue."""
+        placing = self._calls.place(order)
+        await workflow.wait_condition(lambda: placing.done() or self._progress.cancel_requested)
+        if not placing.done():
+            ended = await self._calls.cancel(order.key)
+            placing.cancel()
+            return ended
+        try:
+            ack: OrderAck | None = await placing
+        except ActivityError:
+            # Out of attempts or time: the row knows whether it was sent.
+            ack = None
+        if ack is not None and ack.state not in _UNSETTLED:
+            return ack
+        self._unknown_since = workflow.now()
+        self._show(IntentPhase.UNKNOWN, *((ack.code, ack.reason) if ack else ("no_answer", "")))
+        settled = await self._calls.resolve(order.key)
+        self._unknown_since = None
+        return settled
+
+    def _may_place_again(self, ack: OrderAck) -> bool:
+        left = self._intent.policy.resends - self._progress.resends_used
+        young = self._progress.not_after is not None and workflow.now() < self._progress.not_after
+        ran_never = ack.state in {OrderState.VOID, OrderState.EXPIRED} and ack.code != "halted"
+        return ran_never and left > 0 and young and not self._progress.cancel_requested
+
+    def _take(self, ack: OrderAck) -> None:
+        """Turn the outcome of the opening order into a phase."""
+        self._progress = replace(self._progress, filled_size=ack.filled_size, average_px=ack.average_px)
+        match ack.state:
+            case OrderState.WORKING:
+                self._show(IntentPhase.WORKING)
+            case OrderState.DONE if ack.filled_size > 0:
+                self._show(IntentPhase.FILLED)
+            case OrderState.DONE:
+                # It ended without a known fill; a fill may still become visible, so the holder looks before it ends.
+                self._show(IntentPhase.WORKING, ack.code, ack.reason)
+                self._news = True
+            case OrderState.REFUSED:
+                self._end(IntentPhase.REFUSED, ack.code, ack.reason)
+            case _ if ack.code == "halted":
+                self._end(IntentPhase.REFUSED, ack.code, ack.reason)
+            case _ if self._progress.cancel_requested:
+                self._end(IntentPhase.CANCELLED, "cancelled", ack.reason)
+            case _:
+                self._end(IntentPhase.EXPIRED, ack.code, ack.reason)
+
+    async def _hold(self) -> None:
+        """Own the position: protect it, look when there is news, close it when asked, until it is proved flat."""
+        if self._progress.phase is IntentPhase.FILLED and not self._progress.close_requested:
+            await self._protect()
+        while not self._is_over:
+            await self._wait_for_news()
+            if self._progress.close_requested:
+                await self._close()
+                return
+            await self._stop_working_if_due()
+            await self._weigh(await self._calls.review(self._intent, self._protection))
+            await self._roll_if_due()
+
+    async def _wait_for_news(self) -> None:
+        works = self._progress.phase is IntentPhase.WORKING
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                self._is_wanted,
+                timeout=self._until_work_ends() if works else self._start.review_every,
+                timeout_summary="until the next look",
+            )
+        self._news = False
+
+    def _is_wanted(self) -> bool:
+        cancel = self._progress.cancel_requested and self._progress.phase is IntentPhase.WORKING
+        return self._news or self._progress.close_requested or cancel
+
+    def _until_work_ends(self) -> timedelta:
+        """How long a working order may be left alone."""
+        work_for = self._intent.policy.work_for
+        if work_for is None:
+            return _WORKING_REVIEW
+        left = self._since + work_for - workflow.now()
+        return max(min(left, _WORKING_REVIEW), timedelta(milliseconds=10))
+
+    async def _stop_working_if_due(self) -> None:
+        """Cancel the opening order when told to, when its time is over, or when its limit changes."""
+        if self._progress.phase is not IntentPhase.WORKING:
+            return
+        work_for = self._intent.policy.work_for
+        timed_out = work_for is not None and workflow.now() >= self._since + work_for
+        if self._progress.cancel_requested or timed_out or self._amended_px is not None:
+            await self._calls.cancel_opening(self._intent)
+            self._code = (
+                "cancelled" if self._progress.cancel_requested else "work_time_over" if timed_out else "amended"
+            )
+
+    async def _weigh(self, review: PositionReview) -> None:
+        """Act on what a look has shown."""
+        self._progress = replace(
+            self._progress, filled_size=review.filled_size, average_px=review.average_px or self._progress.average_px
+        )
+        if review.is_flat:
+            await self._leave(review)
+            return
+        ended = review.opening is None or review.opening.is_terminal
+        if review.position_size and ended and self._progress.phase is IntentPhase.WORKING:
+            self._show(IntentPhase.FILLED)
+        if review.dropped and self._progress.replaced >= 1:
+            await self._calls.alarm_dropped(self._intent, review.dropped)
+        elif review.position_size and review.missing:
+            self._progress = replace(self._progress, replaced=self._progress.replaced + len(review.dropped))
+            await self._protect()
+
+    async def _leave(self, review: PositionReview) -> None:
+        """End at flat: a closed position, an order that filled nothing, or one to be placed anew at another limit."""
+        if review.filled_size > 0:
+            self._end(IntentPhase.CLOSED, review.closed_by, "")
+            return
+        if self._amended_px is not None and not self._progress.cancel_requested:
+            policy = replace(self._intent.policy, limit_px=self._amended_px)
+            self._intent = replace(self._intent, policy=policy)
+            self._amended_px = None
+            self._progress = replace(
+                self._progress, amended_px=None, not_after=None, resends_used=self._progress.resends_used + 1
+            )
+            await self._enter()
+            return
+        phase = IntentPhase.EXPIRED if self._code == "work_time_over" else IntentPhase.CANCELLED
+        self._end(phase, self._code or "not_filled", self._reason or "Nothing was filled.")
+
+    async def _protect(self) -> None:
+        """Bring protection to what is wanted; a stop that the mark has passed becomes a close."""
+        wanted = self._protection
+        if wanted == Protection():
+            return
+        report = await self._calls.protect(self._intent, wanted)
+        if report.is_flat:
+            self._news = True
+        elif report.close_now:
+            self._progress = replace(self._progress, close_requested=True, close_reason=report.note)
+        elif self._progress.phase is IntentPhase.FILLED:
+            self._show(IntentPhase.PROTECTED)
+
+    async def _close(self) -> None:
+        await self._calls.close(self._intent, self._progress.close_reason)
+        filled = self._progress.filled_size > 0 or self._progress.phase in {IntentPhase.FILLED, IntentPhase.PROTECTED}
+        phase = IntentPhase.CLOSED if filled else IntentPhase.CANCELLED
+        self._end(phase, "closed" if filled else "cancelled", self._progress.close_reason)
+
+    async def _close_by_owner(self) -> None:
+        """Ask the owner of the slot to close; stand in where there is none, or none that answers."""
+        while not self._is_over:
+            claim = await self._calls.claim_close(self._intent)
+            if claim.is_flat:
+                self._end(IntentPhase.CLOSED, claim.code, claim.reason)
+            elif claim.is_mine or not await self._calls.ask_owner(claim.owner, self._intent):
+                if claim.is_mine or (await self._calls.take_over(self._intent, claim.owner)).is_mine:
+                    await self._calls.close(self._intent, self._intent.reason)
+                    self._end(IntentPhase.CLOSED, "closed", self._intent.reason)
+            else:
+                await self._await_owner()
+
+    async def _await_owner(self) -> None:
+        try:
+            await workflow.wait_condition(
+                lambda: self._owner_report is not None,
+                timeout=_OWNER_ANSWERS_WITHIN,
+                timeout_summary="until the owner has closed",
+            )
+        except TimeoutError:
+            return
+        if self._owner_report is not None:
+            self._end(IntentPhase.CLOSED, self._owner_report.code, self._owner_report.reason)
+
+    async def _roll_if_due(self) -> None:
+        if self._is_over or not rolling.is_due(self._since):
+            return
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        progress = replace(self._progress, review_due=self._news)
+        rolling.roll(replace(self._start, intent=self._intent, progress=progress))
+
+    async def _finish(self) -> IntentReport:
+        """Leave nothing working, free the slot, and tell the agent and whoever asked for the close."""
+        report = await self._calls.finish(self._intent, self._progress.phase, self._code, self._reason)
+        workflow.upsert_search_attributes([attributes.PHASE.value_set(self._progress.phase)])
+        workflow.set_current_details(wording.details(self._intent, self.status()))
+        await asyncio.gather(
+            self._calls.tell_agent(report),
+            *(self._calls.tell_closer(closer, report) for closer in self._progress.closers),
+        )
+        return report
+
+    def _show(self, phase: IntentPhase, code: str = "", reason: str = "") -> None:
+        if phase is self._progress.phase:
+            return
+        self._progress = replace(self._progress, phase=require_transition(self._progress.phase, phase))
+        self._code, self._reason = code, reason
+        workflow.set_current_details(wording.details(self._intent, self.status()))
+        if phase in wording.SHOWN:
+            workflow.upsert_search_attributes([attributes.PHASE.value_set(phase)])
+
+    def _end(self, phase: IntentPhase, code: str, reason: str) -> None:
+        self._progress = replace(self._progress, phase=require_transition(self._progress.phase, phase))
+        self._code, self._reason = code, reason
