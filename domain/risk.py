@@ -113,6 +113,7 @@ def approve_reducing(
     terms: OrderTerms,
     decided_at: datetime,
     not_after: datetime,
+    agent_id: str = "",
     trace_id: str = "",
 ) -> ApprovedOrder:
     """Approve an order that can only reduce; its prices are put on the tick, since a stop must not fail for a digit."""
@@ -130,6 +131,7 @@ def approve_reducing(
         decided_at=decided_at,
         not_after=not_after,
         reserved=ZERO,
+        agent_id=agent_id,
         trace_id=trace_id,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,10 +10,11 @@ from typing import Any
 
 from domain.accounts import HeldPosition, Portfolio
 from domain.approvals import ApprovalRequest
+from domain.candles import INTERVALS, Candle, CandleSeries
 from domain.days import DayRecord
 from domain.instruments import Instrument
 from domain.intents import Intent, IntentKind
-from domain.money import money, price, quantity
+from domain.money import Price, money, price, quantity
 from domain.orders import Side
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -67,3 +69,26 @@ def a_day(**changes: Any) -> DayRecord:
 
 def d(text: str) -> Decimal:
     return Decimal(text)
+
+
+def a_series(
+    closes: Sequence[float | str], *, coin: str = "BTC", wick: str = "0.001", interval: str = "5m"
+) -> CandleSeries:
+    """Closed five-minute bars with these closes; each opens at the close before and has a wick on both sides."""
+    step = INTERVALS[interval]
+    prices = [price(str(close)) for close in closes]
+    bars = []
+    for number, close in enumerate(prices):
+        before = prices[max(number - 1, 0)]
+        margin = close * d(wick)
+        bars.append(
+            Candle(
+                time=NOW + step * number,
+                open=before,
+                high=Price(max(before, close) + margin),
+                low=Price(min(before, close) - margin),
+                close=close,
+                volume=quantity("10"),
+            )
+        )
+    return CandleSeries(coin=coin, interval=interval, candles=tuple(bars), as_of=NOW + step * len(prices))
