@@ -1,0 +1,91 @@
+"""What users see live: rows that can be read again by id, and notifications that wake the readers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, text
+
+from domain.errors import Retryable
+from storage.postgres.engine import database_url, transaction
+from storage.postgres.tables import events, users
+from storage.records import Event
+
+CHANNEL = "holdfast_events"
+
+_IN_ORDER = 4_851
+_LOCK = text("select pg_advisory_xact_lock(:space, hashtext(:user))")
+_WAKE = text("select pg_notify(:channel, :user)")
+
+
+def append_event(connection: Connection, user_id: str, kind: str, body: Mapping[str, str]) -> int:
+    """Append an event inside the caller's transaction, as its last act; returns the event's id.
+
+    Ids are drawn before a commit, so without the lock a reader could see 8 before 7 and never read 7. The lock is held until the
+    commit, hence "last".
+    """
+    connection.execute(_LOCK, {"space": _IN_ORDER, "user": user_id})
+    values = {"user_id": user_id, "kind": kind, "body": dict(body)}
+    event_id = connection.execute(insert(events).values(values).returning(events.c.id)).scalar_one()
+    connection.execute(_WAKE, {"channel": CHANNEL, "user": user_id})
+    return int(event_id)
+
+
+class PostgresEvents:
+    """What users see live; an `Events`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def append(self, user_id: str, kind: str, body: Mapping[str, str]) -> int:
+        """Append an event and wake the listeners; returns its id."""
+        with transaction(self._engine) as connection:
+            return append_event(connection, user_id, kind, body)
+
+    def broadcast(self, kind: str, body: Mapping[str, str]) -> int:
+        """Append an event for every user; returns how many."""
+        with transaction(self._engine) as connection:
+            everybody = tuple(connection.scalars(select(users.c.id).where(users.c.disabled_at.is_(None))))
+        # One transaction a user: a single one would hold a lock of every user until its end.
+        for user_id in everybody:
+            self.append(user_id, kind, body)
+        return len(everybody)
+
+    def since(self, user_id: str, after: int, *, limit: int = 500) -> tuple[Event, ...]:
+        """Events of a user after an id, oldest first."""
+        mine = (events.c.user_id == user_id, events.c.id > after)
+        with transaction(self._engine) as connection:
+            rows = connection.execute(select(events).where(*mine).order_by(events.c.id).limit(limit)).all()
+        return tuple(_event(row) for row in rows)
+
+    def newest(self, user_id: str) -> int:
+        """The id of a user's newest event, 0 without one."""
+        with transaction(self._engine) as connection:
+            newest = connection.scalar(select(func.max(events.c.id)).where(events.c.user_id == user_id))
+        return int(newest or 0)
+
+    def prune(self, before: datetime) -> int:
+        """Delete old events; returns how many."""
+        with transaction(self._engine) as connection:
+            return connection.execute(delete(events).where(events.c.at < before)).rowcount
+
+
+async def listen(url: str) -> AsyncIterator[str]:
+    """Yield '' once it listens (read what was missed), then the user of every event; raises Retryable when it ends."""
+    address = database_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    try:
+        connection = await psycopg.AsyncConnection.connect(address, autocommit=True, connect_timeout=5)
+        async with connection:
+            await connection.execute(f"listen {CHANNEL}")
+            yield ""
+            async for notice in connection.notifies():
+                yield notice.payload
+    except psycopg.OperationalError as error:
+        raise Retryable("database_unavailable", "The database does not answer.") from error
+
+
+def _event(row: Row[Any]) -> Event:
+    return Event(id=row.id, user_id=row.user_id, kind=row.kind, at=row.at, body=row.body)

@@ -1,0 +1,122 @@
+"""Agent keys as they rest: sealed, bound to user and row, each reading counted."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, Row, Select, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from domain.errors import Misconfigured, Refused
+from storage.access import Sealer
+from storage.journal import SealedKey
+from storage.postgres.engine import transaction
+from storage.postgres.tables import accounts, signers
+from storage.records import SignerRecord
+
+# Losing a count in a crash is allowed, so nobody waits for the disk.
+_NO_WAIT = text("set local synchronous_commit = off")
+_COUNT = text(
+    "insert into key_uses (signer_id, hour, uses, last_at) values (:id, date_trunc('hour', now()), 1, now())"
+    " on conflict (signer_id, hour) do update set uses = key_uses.uses + 1, last_at = now()"
+)
+
+
+class PostgresSignerBook:
+    """Agent keys; a `SignerBook`, and the journal's `Vault`."""
+
+    def __init__(self, engine: Engine, sealer: Sealer) -> None:
+        self._engine = engine
+        self._sealer = sealer
+
+    def add(
+        self, account_id: str, *, address: str, secret: str, name: str = "", valid_until: datetime | None = None
+    ) -> SignerRecord:
+        """Seal and store a key, retiring the ones before; raises Refused(signer_used) for a known address."""
+        signer_id = str(uuid.uuid4())
+        with transaction(self._engine) as connection:
+            owner = connection.scalar(select(accounts.c.user_id).where(accounts.c.id == account_id).with_for_update())
+            if owner is None:
+                raise Refused(
+                    "account_unknown", "There is no such account.", action="List them with `holdfast account`."
+                )
+            sealed = self._sealer.seal(owner, signer_id, secret.encode())
+            values = {
+                "id": signer_id,
+                "account_id": account_id,
+                "address": address.lower(),
+                "name": name,
+                "sealed_key": sealed,
+                "key_id": self._sealer.key_id(sealed),
+                "valid_until": valid_until,
+            }
+            mine = (signers.c.account_id == account_id, signers.c.retired_at.is_(None))
+            connection.execute(update(signers).where(*mine).values(retired_at=func.now()))
+            made = connection.execute(upsert(signers).values(values).on_conflict_do_nothing()).rowcount
+            if made == 0:
+                # A venue forgets the nonces of a removed agent, so an old signature of its address could run again.
+                raise Refused("signer_used", "This agent address was used before.", action="Make a new agent key.")
+            return _signer(connection.execute(_select().where(signers.c.id == signer_id)).one())
+
+    def signers(self, user_id: str, account_id: str) -> tuple[SignerRecord, ...]:
+        """List the keys of an account, newest first."""
+        statement = _select().where(accounts.c.user_id == user_id, accounts.c.id == account_id)
+        with transaction(self._engine) as connection:
+            rows = connection.execute(statement.order_by(signers.c.created_at.desc())).all()
+        return tuple(_signer(row) for row in rows)
+
+    def expiring(self, before: datetime) -> tuple[SignerRecord, ...]:
+        """List keys in use that expire before an instant."""
+        statement = _select().where(signers.c.retired_at.is_(None), signers.c.valid_until < before)
+        with transaction(self._engine) as connection:
+            rows = connection.execute(statement.order_by(signers.c.valid_until)).all()
+        return tuple(_signer(row) for row in rows)
+
+    def renew(self, signer_id: str, valid_until: datetime | None) -> None:
+        """Remember until when the venue accepts a key."""
+        with transaction(self._engine) as connection:
+            connection.execute(update(signers).where(signers.c.id == signer_id).values(valid_until=valid_until))
+
+    def retire(self, user_id: str, signer_id: str) -> bool:
+        """Never use a key again."""
+        of_user = select(accounts.c.id).where(accounts.c.user_id == user_id)
+        mine = (signers.c.id == signer_id, signers.c.retired_at.is_(None), signers.c.account_id.in_(of_user))
+        with transaction(self._engine) as connection:
+            return connection.execute(update(signers).where(*mine).values(retired_at=func.now())).rowcount == 1
+
+    def key(self, signer_id: str) -> SealedKey:
+        """Read a signer's sealed key and count the reading; raises Misconfigured(signer_missing)."""
+        with transaction(self._engine) as connection:
+            connection.execute(_NO_WAIT)
+            row = connection.execute(_select().where(signers.c.id == signer_id)).one_or_none()
+            if row is None or row.retired_at is not None:
+                raise Misconfigured(
+                    "signer_missing", "The agent key is gone or retired.", action="Add one with `holdfast account`."
+                )
+            connection.execute(_COUNT, {"id": signer_id})
+        return SealedKey(
+            signer_id=row.id,
+            user_id=row.user_id,
+            address=row.address,
+            ciphertext=bytes(row.sealed_key),
+            key_id=row.key_id,
+        )
+
+
+def _select() -> Select[Any]:
+    return select(signers, accounts.c.user_id).join(accounts, accounts.c.id == signers.c.account_id)
+
+
+def _signer(row: Row[Any]) -> SignerRecord:
+    return SignerRecord(
+        signer_id=row.id,
+        account_id=row.account_id,
+        user_id=row.user_id,
+        address=row.address,
+        name=row.name,
+        created_at=row.created_at,
+        valid_until=row.valid_until,
+        retired_at=row.retired_at,
+    )
