@@ -17,7 +17,7 @@ from domain.days import Breaker, DayRecord
 from domain.fills import Fill
 from domain.intents import Intent, IntentPhase
 from domain.money import Price, Quantity
-from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState, OrderTerms, Side
+from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState, OrderTerms
 from domain.risk import ReservedExposure, RiskDecision
 
 
@@ -303,14 +303,3 @@ class SealedKey:
     address: str
     ciphertext: bytes
     key_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exposure:
-    """A position or live row of an account, for supervision."""
-
-    account_id: str
-    coin: str
-    owner_intent: str
-    side: Side
-    touched_at: datetime

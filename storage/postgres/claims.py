@@ -16,8 +16,8 @@ from storage.postgres.tables import accounts, signers
 
 _OPEN_EPOCH = text(
     "select e.confirmed_by is not null as confirmed, e.asserted_at is not null as asserted,"
-    " a.created_at >= e.started_at or coalesce(p.synced_at >= e.started_at + :wait, false) as looked,"
-    " cast(:approved_at as timestamptz) >= e.started_at as approved"
+    " a.created_at >= e.seen_at or coalesce(p.synced_at >= e.seen_at + :wait, false) as looked,"
+    " cast(:approved_at as timestamptz) >= e.seen_at as approved"
     " from accounts a left join portfolios p on p.account_id = a.id left join epochs e on e.epoch = :epoch"
     " where a.id = :account"
 )
