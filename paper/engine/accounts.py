@@ -1,0 +1,158 @@
+"""Accounts, positions and what is written into their ledgers."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Liquidation:
+    """What a fill of a liquidation carries on both sides."""
+
+    user: str
+    mark_px: Decimal
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One side of one trade; `fee` is in USDC and includes the builder's, `closed_pnl` is gross of fees."""
+
+    user: str
+    coin: str
+    px: Decimal
+    sz: Decimal
+    is_buy: bool
+    time: int
+    start_position: Decimal
+    direction: str
+    closed_pnl: Decimal
+    hash: str
+    oid: int
+    crossed: bool
+    fee: Decimal
+    tid: int
+    cloid: str | None = None
+    builder_fee: Decimal = ZERO
+    liquidation: Liquidation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingPayment:
+    """One hourly payment; `usdc` negative means that the user paid."""
+
+    user: str
+    coin: str
+    time: int
+    usdc: Decimal
+    szi: Decimal
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerUpdate:
+    """A change of the balance that is neither a trade nor funding; `delta` is the venue's own shape."""
+
+    user: str
+    time: int
+    hash: str
+    delta: dict[str, object]
+
+
+@dataclass(slots=True, kw_only=True)
+class Position:
+    """A signed position; `collateral` is set aside for isolated ones, `funding_*` positive means paid."""
+
+    coin: str
+    szi: Decimal
+    entry_px: Decimal
+    is_cross: bool
+    leverage: int
+    collateral: Decimal = ZERO
+    funding_since_open: Decimal = ZERO
+    funding_since_change: Decimal = ZERO
+
+    def unrealized(self, mark: Decimal) -> Decimal:
+        """Return the unrealised profit at a mark."""
+        return self.szi * (mark - self.entry_px)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeverageChoice:
+    """What an account chose for a coin."""
+
+    is_cross: bool
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSnapshot:
+    """What a lagging node would show of an account."""
+
+    ms: int
+    cash: Decimal
+    positions: tuple[Position, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """One user; `cash` is the perp balance with realised results, without unrealised ones and isolated collateral."""
+
+    address: str
+    cash: Decimal = ZERO
+    spot_usdc: Decimal = ZERO
+    positions: dict[str, Position] = field(default_factory=dict)
+    leverage: dict[str, LeverageChoice] = field(default_factory=dict)
+    funding_all_time: dict[str, Decimal] = field(default_factory=dict)
+    volume: Decimal = ZERO
+    taker_volume: Decimal = ZERO
+    requests_used: int = 0
+    requests_bought: int = 0
+    last_throttled_ms: int = 0
+    scheduled_cancel_ms: int | None = None
+    scheduled_cancel_day: str = ""
+    scheduled_cancel_count: int = 0
+    builder_fees: dict[str, int] = field(default_factory=dict)
+    created_ms: int = 0
+
+    def szi(self, coin: str) -> Decimal:
+        """Return the signed position in a coin."""
+        position = self.positions.get(coin)
+        return position.szi if position else ZERO
+
+
+@dataclass(slots=True, kw_only=True)
+class AccountBooks:
+    """What grows with an account and is stored row by row, not with the account."""
+
+    open_oids: dict[int, None] = field(default_factory=dict)
+    all_oids: list[int] = field(default_factory=list)
+    by_cloid: dict[str, list[int]] = field(default_factory=dict)
+    fills: list[Fill] = field(default_factory=list)
+    fundings: list[FundingPayment] = field(default_factory=list)
+    ledger: list[LedgerUpdate] = field(default_factory=list)
+    snapshots: deque[AccountSnapshot] = field(default_factory=deque)
+    values: list[tuple[int, Decimal, Decimal]] = field(default_factory=list)
+
+
+SNAPSHOT_MS = 180_000
+
+
+def remember(account: Account, books: AccountBooks, ms: int) -> None:
+    """Keep a copy of the account's state for lagging reads; copies older than three minutes go."""
+    positions = tuple(replace(position) for position in account.positions.values())
+    books.snapshots.append(AccountSnapshot(ms=ms, cash=account.cash, positions=positions))
+    while len(books.snapshots) > 1 and books.snapshots[1].ms < ms - SNAPSHOT_MS:
+        books.snapshots.popleft()
+
+
+def snapshot_at(books: AccountBooks, as_of: int) -> AccountSnapshot | None:
+    """Return the newest kept copy that is not newer than a time, None when the account was not there yet."""
+    for snapshot in reversed(books.snapshots):
+        if snapshot.ms <= as_of:
+            return snapshot
+    return None

@@ -1,0 +1,126 @@
+"""The checks an order passes before it may match, in the venue's order (reference 7.1)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from paper.engine.accounts import Account
+from paper.engine.errors import OrderRefused
+from paper.engine.instruments import MINIMUM_NOTIONAL, is_on_tick
+from paper.engine.margin import Extra, cross_value, required_margin
+from paper.engine.orders import Order, Status, Tif, Trigger
+from paper.engine.requests import Grouping, OrderRequest
+from paper.engine.venue import PaperVenue
+
+ZERO = Decimal(0)
+OPEN_ORDERS = 1000
+OPEN_ORDERS_LIMIT = 5000
+VOLUME_PER_ORDER = Decimal(5_000_000)
+
+
+def check_shape(venue: PaperVenue, account: Account, wanted: OrderRequest, grouping: Grouping) -> None:
+    """Refuse what never gets an order id: bad prices and sizes, halts, a reused cloid where that is refused."""
+    market = venue.market_of(wanted.asset)
+    if market is None:
+        raise OrderRefused("Invalid asset")
+    if venue.settings.trading_halted:
+        raise OrderRefused("Trading is halted")
+    if venue.settings.post_only_phase and wanted.tif is not Tif.ALO:
+        raise OrderRefused("Only post-only orders allowed immediately after network upgrade")
+    decimals = market.perp.size_decimals
+    if wanted.limit_px <= 0:
+        raise OrderRefused("Order has invalid price.")
+    if not is_on_tick(wanted.limit_px, decimals):
+        raise OrderRefused("Price must be divisible by tick size.")
+    if wanted.trigger is not None and not is_on_tick(wanted.trigger.px, decimals):
+        raise OrderRefused("Price must be divisible by tick size.")
+    is_whole = grouping is Grouping.POSITION_TPSL and wanted.trigger is not None
+    if wanted.sz == 0 and not is_whole:
+        raise OrderRefused("Order has zero size.")
+    if wanted.sz < 0 or wanted.sz % market.perp.lot != 0:
+        raise OrderRefused("Order has invalid size.")
+    used = wanted.cloid is not None and wanted.cloid in venue.books[account.address].by_cloid
+    if used and venue.settings.duplicate_cloid == "reject":
+        raise OrderRefused("Duplicate cloid.")
+
+
+def check_order(venue: PaperVenue, account: Account, order: Order, *, children: bool = False) -> None:
+    """Refuse what the matching stage refuses, and shrink an oversized reduce-only order to the position."""
+    _check_value(account, order)
+    _check_band(venue, order)
+    if order.trigger is not None:
+        _check_trigger(venue, account, order, order.trigger, has_parent=children)
+    elif order.reduce_only:
+        _shrink_to_position(account, order)
+    _check_open_orders(venue, account, order)
+    if order.trigger is None and not order.reduce_only:
+        _check_margin(venue, account, order)
+
+
+def _check_value(account: Account, order: Order) -> None:
+    whole = order.reduce_only and order.sz >= abs(account.szi(order.coin)) > 0
+    if whole or (order.is_position_tpsl and order.sz == 0):
+        return
+    if order.sz * order.limit_px < MINIMUM_NOTIONAL:
+        raise OrderRefused("Order must have minimum value of $10.", Status.MIN_TRADE_NTL_REJECTED)
+
+
+def _check_band(venue: PaperVenue, order: Order) -> None:
+    reference = venue.mark(order.coin)
+    band = venue.settings.price_band
+    if abs(order.limit_px - reference) > band * reference:
+        percent = int(band * 100)
+        text = f"Order price cannot be more than {percent}% away from the reference price"
+        raise OrderRefused(text, Status.ORACLE_REJECTED)
+
+
+def opposes(szi: Decimal, *, is_buy: bool) -> bool:
+    """Tell whether an order on a side reduces a position."""
+    return szi < 0 if is_buy else szi > 0
+
+
+def _shrink_to_position(account: Account, order: Order) -> None:
+    szi = account.szi(order.coin)
+    if not opposes(szi, is_buy=order.is_buy):
+        raise OrderRefused("Reduce only order would increase position.", Status.REDUCE_ONLY_REJECTED)
+    order.sz = min(order.sz, abs(szi))
+
+
+def has_fired(trigger: Trigger, mark: Decimal, *, is_buy: bool) -> bool:
+    """Tell whether a mark fires a trigger: sell stops and buy profits on the way down, the others on the way up."""
+    fires_down = (trigger.tpsl == "sl") != is_buy
+    return mark <= trigger.px if fires_down else mark >= trigger.px
+
+
+def _check_trigger(venue: PaperVenue, account: Account, order: Order, trigger: Trigger, *, has_parent: bool) -> None:
+    if venue.settings.trigger_must_reduce and not order.reduce_only:
+        raise OrderRefused("Invalid TP/SL price.", Status.BAD_TRIGGER_PX_REJECTED)
+    reference = order_reference(venue, order)
+    if has_fired(trigger, reference, is_buy=order.is_buy):
+        raise OrderRefused("Invalid TP/SL price.", Status.BAD_TRIGGER_PX_REJECTED)
+    needs_position = order.is_position_tpsl and venue.settings.position_tpsl_without_position == "reject"
+    if needs_position and not has_parent and not opposes(account.szi(order.coin), is_buy=order.is_buy):
+        raise OrderRefused("Reduce only order would increase position.", Status.REDUCE_ONLY_REJECTED)
+
+
+def order_reference(venue: PaperVenue, order: Order) -> Decimal:
+    """Return the price against which a trigger is judged: the mark, or the limit of a parent that has yet to fill."""
+    if order.is_waiting_for_parent and order.parent is not None:
+        return venue.orders[order.parent].limit_px
+    return venue.mark(order.coin)
+
+
+def _check_open_orders(venue: PaperVenue, account: Account, order: Order) -> None:
+    count = len(venue.books[account.address].open_oids)
+    if count < OPEN_ORDERS:
+        return
+    cap = min(OPEN_ORDERS + int(account.volume / VOLUME_PER_ORDER), OPEN_ORDERS_LIMIT)
+    if count >= cap or order.reduce_only or order.trigger is not None:
+        raise OrderRefused("Too many open orders.", Status.TOO_MANY_OPEN_ORDERS_REJECTED)
+
+
+def _check_margin(venue: PaperVenue, account: Account, order: Order) -> None:
+    before = required_margin(venue, account)
+    after = required_margin(venue, account, Extra(coin=order.coin, is_buy=order.is_buy, sz=order.sz))
+    if after > before and after > cross_value(venue, account):
+        raise OrderRefused("Insufficient margin to place order.", Status.PERP_MARGIN_REJECTED)

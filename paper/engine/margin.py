@@ -1,0 +1,134 @@
+"""Margin: what positions and resting orders bind, and what is left (reference 5.7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from paper.engine.accounts import Account, Position
+from paper.engine.instruments import maintenance_margin, maintenance_rate
+from paper.engine.orders import Order
+from paper.engine.venue import PaperVenue
+
+ZERO = Decimal(0)
+TRANSFER_FRACTION = Decimal("0.1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extra:
+    """An order that is about to be placed."""
+
+    coin: str
+    is_buy: bool
+    sz: Decimal
+
+
+def cross_value(venue: PaperVenue, account: Account) -> Decimal:
+    """Return the equity that backs cross positions."""
+    positions = account.positions.values()
+    return account.cash + sum((p.unrealized(venue.mark(p.coin)) for p in positions if p.is_cross), ZERO)
+
+
+def isolated_value(position: Position, mark: Decimal) -> Decimal:
+    """Return the equity inside one isolated position."""
+    return position.collateral + position.unrealized(mark)
+
+
+def account_value(venue: PaperVenue, account: Account) -> Decimal:
+    """Return the whole equity: cross and isolated."""
+    isolated = (isolated_value(p, venue.mark(p.coin)) for p in account.positions.values() if not p.is_cross)
+    return cross_value(venue, account) + sum(isolated, ZERO)
+
+
+def total_notional(venue: PaperVenue, account: Account, *, cross_only: bool = False) -> Decimal:
+    """Return the sum of the positions' absolute values."""
+    positions = (p for p in account.positions.values() if p.is_cross or not cross_only)
+    return sum((abs(p.szi) * venue.mark(p.coin) for p in positions), ZERO)
+
+
+def position_margin(venue: PaperVenue, position: Position) -> Decimal:
+    """Return what a position binds: initial margin when cross, its equity when isolated."""
+    mark = venue.mark(position.coin)
+    if position.is_cross:
+        return abs(position.szi) * mark / position.leverage
+    return isolated_value(position, mark)
+
+
+def maintenance(venue: PaperVenue, position: Position) -> Decimal:
+    """Return a position's maintenance margin at the mark."""
+    notional = abs(position.szi) * venue.mark(position.coin)
+    return maintenance_margin(notional, venue.markets[position.coin].perp.tiers)
+
+
+def cross_maintenance(venue: PaperVenue, account: Account) -> Decimal:
+    """Return the maintenance margin of all cross positions."""
+    return sum((maintenance(venue, p) for p in account.positions.values() if p.is_cross), ZERO)
+
+
+def required_margin(venue: PaperVenue, account: Account, extra: Extra | None = None) -> Decimal:
+    """Return the initial margin of positions and of resting orders that would increase them.
+
+    Per coin the worse of all buys filling and all sells filling counts; reduce-only orders and triggers hold nothing.
+    """
+    buys: dict[str, Decimal] = {}
+    sells: dict[str, Decimal] = {}
+    for order in venue.open_orders(account.address):
+        if _holds_margin(order):
+            side = buys if order.is_buy else sells
+            side[order.coin] = side.get(order.coin, ZERO) + order.sz
+    if extra is not None:
+        side = buys if extra.is_buy else sells
+        side[extra.coin] = side.get(extra.coin, ZERO) + extra.sz
+    coins = {*buys, *sells, *account.positions}
+    return sum((_coin_margin(venue, account, coin, buys, sells) for coin in coins), ZERO)
+
+
+def _holds_margin(order: Order) -> bool:
+    return not order.reduce_only and not order.is_untriggered
+
+
+def _coin_margin(
+    venue: PaperVenue, account: Account, coin: str, buys: dict[str, Decimal], sells: dict[str, Decimal]
+) -> Decimal:
+    szi = account.szi(coin)
+    worst = max(abs(szi), szi + buys.get(coin, ZERO), sells.get(coin, ZERO) - szi)
+    position = account.positions.get(coin)
+    if position is not None and not position.is_cross:
+        # The isolated position's own margin has left the cash already.
+        worst -= abs(szi)
+    return worst * venue.mark(coin) / venue.leverage(account, coin).value
+
+
+def free_margin(venue: PaperVenue, account: Account) -> Decimal:
+    """Return what new exposure may still bind; may be negative."""
+    return cross_value(venue, account) - required_margin(venue, account)
+
+
+def withdrawable(venue: PaperVenue, account: Account) -> Decimal:
+    """Return what may leave: equity less the larger of the bound margin and a tenth of the notional."""
+    isolated = sum((position_margin(venue, p) for p in account.positions.values() if not p.is_cross), ZERO)
+    bound = required_margin(venue, account) + isolated
+    kept = max(bound, TRANSFER_FRACTION * total_notional(venue, account))
+    return max(min(account_value(venue, account) - kept, cross_value(venue, account)), ZERO)
+
+
+def liquidation_px(venue: PaperVenue, account: Account, position: Position) -> Decimal | None:
+    """Return the mark at which a position would be liquidated, None where the formula gives nothing positive (5.8)."""
+    mark = venue.mark(position.coin)
+    if position.is_cross:
+        available = cross_value(venue, account) - cross_maintenance(venue, account)
+    else:
+        available = isolated_value(position, mark) - maintenance(venue, position)
+    side = 1 if position.szi > 0 else -1
+    size = abs(position.szi)
+    rate = maintenance_rate(size * mark, venue.markets[position.coin].perp.tiers)
+    price = mark - side * available / size / (1 - rate * side)
+    return price if price > 0 else None
+
+
+def maximum_size(venue: PaperVenue, account: Account, coin: str, *, is_buy: bool) -> Decimal:
+    """Return the largest order that the free margin carries on a side."""
+    mark = venue.mark(coin)
+    szi = account.szi(coin) * (1 if is_buy else -1)
+    room = max(free_margin(venue, account), ZERO) * venue.leverage(account, coin).value / mark
+    return room + max(-szi, ZERO) * 2

@@ -1,0 +1,214 @@
+"""A trade between two orders, or an order and the simulated makers: positions, fees, fills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+
+from paper.engine.accounts import Account, Fill, Liquidation, Position
+from paper.engine.market import SIMULATED_USER, Trade
+from paper.engine.orders import Order, Status
+from paper.engine.venue import PaperVenue
+
+TAKER_FEE = Decimal("0.00045")
+MAKER_FEE = Decimal("0.00015")
+CENT_MILLIONTH = Decimal("0.000001")
+BUILDER_UNIT = Decimal("0.00001")
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Price and size of one trade with its two ids."""
+
+    px: Decimal
+    sz: Decimal
+    tid: int
+    hash: str
+    liquidation: Liquidation | None = None
+
+
+def execute(venue: PaperVenue, taker: Order | None, maker: Order | None, px: Decimal, sz: Decimal) -> None:
+    """Trade a size at a price; None stands for the simulated market on that side."""
+    tid, digest = venue.take_trade()
+    liquidation = _liquidation(venue, taker)
+    match = Match(px=px, sz=sz, tid=tid, hash=digest, liquidation=liquidation)
+    if maker is not None:
+        fill_order(venue, maker, match, crossed=False)
+    if taker is not None:
+        fill_order(venue, taker, match, crossed=True)
+    first = taker or maker
+    assert first is not None
+    is_buy = first.is_buy if taker is not None else not first.is_buy
+    buyer, seller = (taker, maker) if is_buy else (maker, taker)
+    trade = Trade(
+        coin=first.coin,
+        is_buy=is_buy,
+        px=px,
+        sz=sz,
+        time=venue.now(),
+        hash=digest,
+        tid=tid,
+        buyer=buyer.user if buyer else SIMULATED_USER,
+        seller=seller.user if seller else SIMULATED_USER,
+    )
+    venue.markets[first.coin].tape.append(trade)
+    venue.changes.events.append(trade)
+
+
+def fill_order(venue: PaperVenue, order: Order, match: Match, *, crossed: bool) -> None:
+    """Apply one side of a trade to its order and account."""
+    account = venue.accounts[order.user]
+    start = account.szi(order.coin)
+    signed = match.sz if order.is_buy else -match.sz
+    closed_pnl = apply_to_position(venue, account, order.coin, signed, match.px)
+    fee, builder_fee = _fees(order, match, crossed=crossed)
+    account.cash -= fee
+    venue.fee_income += fee
+    venue.counterparty -= closed_pnl
+    account.volume += match.sz * match.px
+    account.taker_volume += match.sz * match.px if crossed else ZERO
+    order.sz -= match.sz
+    order.filled_sz += match.sz
+    order.filled_ntl += match.sz * match.px
+    fill = Fill(
+        user=order.user,
+        coin=order.coin,
+        px=match.px,
+        sz=match.sz,
+        is_buy=order.is_buy,
+        time=venue.now(),
+        start_position=start,
+        direction=direction(start, signed),
+        closed_pnl=closed_pnl,
+        hash=match.hash,
+        oid=order.oid,
+        crossed=crossed,
+        fee=fee,
+        tid=match.tid,
+        cloid=None if venue.settings.fill_without_cloid else order.cloid,
+        builder_fee=builder_fee,
+        liquidation=match.liquidation,
+    )
+    venue.books[order.user].fills.append(fill)
+    venue.changes.fills.append(fill)
+    venue.changes.events.append(fill)
+    venue.touch(account)
+    venue.touched[(order.user, order.coin)] = None
+    if order.sz > 0:
+        venue.note(order)
+    elif order.status is Status.OPEN or order.status is Status.TRIGGERED:
+        close_order(venue, order, Status.FILLED)
+
+
+def backstop_fill(venue: PaperVenue, account: Account, position: Position, mark: Decimal) -> None:
+    """Hand a whole position to the liquidator at the mark, without a fee and without the book."""
+    tid, digest = venue.take_trade()
+    start, signed = position.szi, -position.szi
+    closed_pnl = apply_to_position(venue, account, position.coin, signed, mark)
+    venue.counterparty -= closed_pnl
+    fill = Fill(
+        user=account.address,
+        coin=position.coin,
+        px=mark,
+        sz=abs(signed),
+        is_buy=signed > 0,
+        time=venue.now(),
+        start_position=start,
+        direction=f"Liquidated {'Cross' if position.is_cross else 'Isolated'} {'Long' if start > 0 else 'Short'}",
+        closed_pnl=closed_pnl,
+        hash=digest,
+        oid=venue.take_oid(),
+        crossed=True,
+        fee=ZERO,
+        tid=tid,
+        liquidation=Liquidation(user=account.address, mark_px=mark, method="backstop"),
+    )
+    venue.books[account.address].fills.append(fill)
+    venue.changes.fills.append(fill)
+    venue.changes.events.append(fill)
+    venue.touched[(account.address, position.coin)] = None
+
+
+def close_order(venue: PaperVenue, order: Order, status: Status) -> None:
+    """End an order: out of the book and of the open orders, with its last status."""
+    market = venue.markets[order.coin]
+    market.book.remove(order)
+    market.triggers.pop(order.oid, None)
+    venue.books[order.user].open_oids.pop(order.oid, None)
+    if status is Status.FILLED:
+        venue.just_filled.append(order.oid)
+    if status is Status.FILLED and venue.settings.canceled_before_filled:
+        venue.note(order, Status.CANCELED)
+    venue.note(order, status)
+
+
+def apply_to_position(venue: PaperVenue, account: Account, coin: str, signed: Decimal, px: Decimal) -> Decimal:
+    """Change a position by a signed size at a price; returns the realised profit, gross of fees."""
+    position = account.positions.get(coin)
+    if position is None:
+        _open(venue, account, coin, signed, px)
+        return ZERO
+    if position.szi * signed > 0:
+        _increase(account, position, signed, px)
+        return ZERO
+    closing = min(abs(signed), abs(position.szi))
+    realised = closing * (px - position.entry_px) * (1 if position.szi > 0 else -1)
+    released = position.collateral * closing / abs(position.szi)
+    position.collateral -= released
+    account.cash += realised + released
+    position.szi += closing if signed > 0 else -closing
+    position.funding_since_change = ZERO
+    if position.szi == 0:
+        del account.positions[coin]
+        rest = abs(signed) - closing
+        if rest:
+            _open(venue, account, coin, rest if signed > 0 else -rest, px)
+    return realised
+
+
+def _open(venue: PaperVenue, account: Account, coin: str, signed: Decimal, px: Decimal) -> None:
+    choice = venue.leverage(account, coin)
+    collateral = ZERO if choice.is_cross else abs(signed) * px / choice.value
+    account.cash -= collateral
+    account.positions[coin] = Position(
+        coin=coin,
+        szi=signed,
+        entry_px=px,
+        is_cross=choice.is_cross,
+        leverage=choice.value,
+        collateral=collateral,
+    )
+
+
+def _increase(account: Account, position: Position, signed: Decimal, px: Decimal) -> None:
+    total = position.szi + signed
+    position.entry_px = (position.entry_px * position.szi + px * signed) / total
+    position.szi = total
+    position.funding_since_change = ZERO
+    if not position.is_cross:
+        added = abs(signed) * px / position.leverage
+        account.cash -= added
+        position.collateral += added
+
+
+def direction(start: Decimal, signed: Decimal) -> str:
+    """Name a fill as the venue does, from the position before it."""
+    if start * signed >= 0:
+        return "Open Long" if signed > 0 else "Open Short"
+    if abs(signed) > abs(start):
+        return "Long > Short" if start > 0 else "Short > Long"
+    return "Close Long" if start > 0 else "Close Short"
+
+
+def _fees(order: Order, match: Match, *, crossed: bool) -> tuple[Decimal, Decimal]:
+    notional = match.px * match.sz
+    builder = (notional * order.builder_fee * BUILDER_UNIT).quantize(CENT_MILLIONTH, rounding=ROUND_DOWN)
+    fee = (notional * (TAKER_FEE if crossed else MAKER_FEE)).quantize(CENT_MILLIONTH, rounding=ROUND_DOWN)
+    return fee + builder, builder
+
+
+def _liquidation(venue: PaperVenue, taker: Order | None) -> Liquidation | None:
+    if taker is None or not taker.is_liquidation:
+        return None
+    return Liquidation(user=taker.user, mark_px=venue.mark(taker.coin), method="market")

@@ -1,0 +1,140 @@
+"""The venue's state in memory and the few lookups that every rule needs."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from paper.engine.accounts import Account, AccountBooks, LedgerUpdate, LeverageChoice, remember
+from paper.engine.changes import Changes, FundingRate, OrderChanged
+from paper.engine.instruments import Perp
+from paper.engine.liquidity import Liquidity
+from paper.engine.market import Market
+from paper.engine.orders import Order, Status
+from paper.engine.settings import Settings
+
+DEFAULT_LEVERAGE = 20
+FIRST_OID = 77_000_000_000
+
+
+def wall_ms() -> int:
+    """Return the wall clock in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True, kw_only=True)
+class PaperVenue:
+    """Everything the venue knows; rules in the other modules of this package act on it."""
+
+    perps: tuple[Perp, ...]
+    settings: Settings = field(default_factory=Settings)
+    clock: Callable[[], int] = wall_ms
+    markets: dict[str, Market] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    books: dict[str, AccountBooks] = field(default_factory=dict)
+    orders: dict[int, Order] = field(default_factory=dict)
+    rates: dict[str, list[FundingRate]] = field(default_factory=dict)
+    changes: Changes = field(default_factory=Changes)
+    touched: dict[tuple[str, str], None] = field(default_factory=dict)
+    just_filled: list[int] = field(default_factory=list)
+    liquidation_pauses: dict[tuple[str, str], int] = field(default_factory=dict)
+    next_oid: int = FIRST_OID
+    next_trade: int = 1
+    halted_since: int | None = None
+    funded_hour: int = 0
+    fee_income: Decimal = Decimal(0)
+    counterparty: Decimal = Decimal(0)
+    deposited: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        for perp in self.perps:
+            self.markets[perp.coin] = Market(perp=perp, liquidity=Liquidity(perp=perp))
+            self.rates[perp.coin] = []
+
+    def now(self) -> int:
+        """Return the block time: the wall clock, standing still while the chain is halted."""
+        if self.halted_since is not None:
+            return self.halted_since
+        return self.clock() + self.settings.clock_offset_ms
+
+    def market_of(self, asset: int) -> Market | None:
+        """Return the market of an asset id."""
+        return self.markets[self.perps[asset].coin] if 0 <= asset < len(self.perps) else None
+
+    def mark(self, coin: str) -> Decimal:
+        """Return the mark price of a coin."""
+        return self.markets[coin].mark
+
+    def account(self, address: str) -> Account | None:
+        """Return an account if it was ever funded."""
+        return self.accounts.get(address)
+
+    def open_account(self, address: str) -> Account:
+        """Return an account, creating it when this is its first money."""
+        if address not in self.accounts:
+            self.accounts[address] = Account(address=address, created_ms=self.now())
+            self.books[address] = AccountBooks()
+            self.changes.accounts[address] = None
+        return self.accounts[address]
+
+    def leverage(self, account: Account, coin: str) -> LeverageChoice:
+        """Return the leverage an account uses in a coin; cross, 20x or the coin's largest, unless chosen."""
+        chosen = account.leverage.get(coin)
+        largest = self.markets[coin].perp.max_leverage
+        return chosen or LeverageChoice(is_cross=True, value=min(DEFAULT_LEVERAGE, largest))
+
+    def open_orders(self, address: str) -> list[Order]:
+        """Return an account's live orders, oldest first."""
+        books = self.books.get(address)
+        return [self.orders[oid] for oid in books.open_oids] if books else []
+
+    def take_oid(self) -> int:
+        """Return a new order id."""
+        self.next_oid += 1
+        self.changes.is_meta = True
+        return self.next_oid
+
+    def take_trade(self) -> tuple[int, str]:
+        """Return a new trade id of 50 bits and a transaction hash."""
+        self.next_trade += 1
+        self.changes.is_meta = True
+        digest = hashlib.sha256(b"trade/%d" % self.next_trade).hexdigest()
+        return int(digest[:13], 16) >> 2, "0x" + digest
+
+    def touch(self, account: Account) -> None:
+        """Mark an account as changed."""
+        self.changes.accounts[account.address] = None
+
+    def note(self, order: Order, status: Status | None = None) -> None:
+        """Record a change of an order for the store and the streams."""
+        order.note(self.now(), status)
+        self.changes.orders[order.oid] = None
+        self.changes.events.append(OrderChanged(order=order, event=order.events[-1]))
+
+    def admit(self, order: Order) -> None:
+        """Enter a new order into the log; it is never forgotten from here on."""
+        self.orders[order.oid] = order
+        books = self.books[order.user]
+        books.all_oids.append(order.oid)
+        if order.cloid is not None:
+            books.by_cloid.setdefault(order.cloid, []).append(order.oid)
+
+    def add_ledger(self, account: Account, delta: dict[str, object]) -> None:
+        """Write a ledger row."""
+        _, digest = self.take_trade()
+        update = LedgerUpdate(user=account.address, time=self.now(), hash=digest, delta=delta)
+        self.books[account.address].ledger.append(update)
+        self.changes.ledger.append(update)
+        self.changes.events.append(update)
+        self.touch(account)
+
+    def drain(self) -> Changes:
+        """Hand over what changed, and keep copies of the changed accounts for lagging reads."""
+        now = self.clock()
+        for address in self.changes.accounts:
+            remember(self.accounts[address], self.books[address], now)
+        done, self.changes = self.changes, Changes()
+        return done

@@ -1,0 +1,166 @@
+"""The feed of all coins: prices and candles over market time, with jumps and freezes laid over the series."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from paper.feeds import recorded, synthetic
+from paper.feeds.bars import Bar, Series
+
+HISTORY_BARS = 2_000
+HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """From a market time on: the series times a factor, or a fixed price."""
+
+    from_ms: int
+    factor: float = 1.0
+    fixed: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candle:
+    """One candle in market time; floats, rounded to a tick when they are written out."""
+
+    opens_ms: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+@dataclass(slots=True, kw_only=True)
+class MarketClock:
+    """Market time: equal to the wall clock at the first start, then `speed` times as fast."""
+
+    wall_start: int
+    market_start: int
+    speed: float = 1.0
+
+    def at(self, wall_ms: int) -> int:
+        """Return the market time of a wall time."""
+        return self.market_start + int((wall_ms - self.wall_start) * self.speed)
+
+
+@dataclass(slots=True, kw_only=True)
+class Feed:
+    """Series and overlays of every coin; everything is a pure function of market time."""
+
+    clock: MarketClock
+    seed: int
+    series: dict[str, Series]
+    overlays: dict[str, list[Overlay]] = field(default_factory=dict)
+
+    def overlay_at(self, coin: str, market_ms: int) -> Overlay:
+        """Return what lies over the series at a market time."""
+        overlays = self.overlays.get(coin, [])
+        place = bisect_right(overlays, market_ms, key=lambda overlay: overlay.from_ms)
+        return overlays[place - 1] if place else Overlay(from_ms=0)
+
+    def price(self, coin: str, market_ms: int) -> Decimal:
+        """Return a coin's mid at a market time."""
+        overlay = self.overlay_at(coin, market_ms)
+        if overlay.fixed is not None:
+            return overlay.fixed
+        plain = self.series[coin].price(market_ms)
+        return plain if overlay.factor == 1.0 else Decimal(f"{float(plain) * overlay.factor:.10g}")
+
+    def jump(self, coin: str, px: Decimal, market_ms: int) -> None:
+        """Set the price now; the series goes on from there with its own moves."""
+        factor = float(px) / float(self.series[coin].price(market_ms))
+        self._lay(coin, Overlay(from_ms=market_ms, factor=factor))
+
+    def freeze(self, coin: str, px: Decimal, market_ms: int) -> None:
+        """Hold the price."""
+        self._lay(coin, Overlay(from_ms=market_ms, fixed=px))
+
+    def _lay(self, coin: str, overlay: Overlay) -> None:
+        overlays = self.overlays.setdefault(coin, [])
+        while overlays and overlays[-1].from_ms >= overlay.from_ms:
+            overlays.pop()
+        overlays.append(overlay)
+
+    def premium(self, coin: str, market_ms: int) -> float:
+        """Return the average premium of the hour in which a market time lies."""
+        return synthetic.premium(coin, market_ms // HOUR_MS, self.seed)
+
+    def candles(self, coin: str, interval_ms: int, start_ms: int, end_ms: int, now_ms: int) -> list[Candle]:
+        """Return candles that open in [start, end], the forming one included, none after it."""
+        series = self.series[coin]
+        first = -(-start_ms // interval_ms) * interval_ms
+        last = min(end_ms, now_ms) // interval_ms * interval_ms
+        return [self._candle(series, coin, opens, interval_ms, now_ms) for opens in range(first, last + 1, interval_ms)]
+
+    def _candle(self, series: Series, coin: str, opens: int, interval_ms: int, now_ms: int) -> Candle:
+        end = min(opens + interval_ms, now_ms + 1)
+        parts = self._parts(series, coin, opens, end)
+        return Candle(
+            opens_ms=opens,
+            open=parts[0].open,
+            high=max(part.high for part in parts),
+            low=min(part.low for part in parts),
+            close=parts[-1].close,
+            volume=sum(part.volume for part in parts),
+        )
+
+    def _parts(self, series: Series, coin: str, start: int, end: int) -> list[Bar]:
+        """Return the bars, or slices of bars, that make up [start, end)."""
+        edges = [overlay.from_ms for overlay in self.overlays.get(coin, []) if start < overlay.from_ms < end]
+        parts: list[Bar] = []
+        at = start
+        while at < end:
+            bar_end = series.opens_at(series.index_at(at) + 1)
+            until = min([bar_end, end, *(edge for edge in edges if edge > at)])
+            parts.append(self._slice(series, coin, at, until))
+            at = until
+        return parts
+
+    def _slice(self, series: Series, coin: str, start: int, end: int) -> Bar:
+        overlay = self.overlay_at(coin, start)
+        if overlay.fixed is not None:
+            px = float(overlay.fixed)
+            return Bar(px, px, px, px, 0.0)
+        bar = series.bar(series.index_at(start))
+        whole = end - start == series.bar_ms
+        return _scaled(bar if whole else _cut(series, bar, start, end), overlay.factor)
+
+
+def _cut(series: Series, bar: Bar, start: int, end: int) -> Bar:
+    first = series.part_at(start)
+    last = first + (end - start) / series.bar_ms
+    corners = [bar.corners()[n] for n, part in ((1, 1 / 3), (2, 2 / 3)) if first < part < last]
+    seen = [bar.price(first), *corners, bar.price(min(last, 1.0))]
+    return Bar(seen[0], max(seen), min(seen), seen[-1], bar.volume * (last - first))
+
+
+def _scaled(bar: Bar, factor: float) -> Bar:
+    if factor == 1.0:
+        return bar
+    return Bar(bar.open * factor, bar.high * factor, bar.low * factor, bar.close * factor, bar.volume)
+
+
+def open_feed(
+    coins: dict[str, float],
+    clock: MarketClock,
+    *,
+    seed: int,
+    template: str | None,
+    anchors: dict[str, int] | None = None,
+) -> Feed:
+    """Build the feed of several coins; `coins` maps a coin to the start price of its random walk."""
+    series: dict[str, Series] = {}
+    for coin, start_px in coins.items():
+        if template is None:
+            bars, bar_ms = synthetic.walk(coin, start_px, seed), synthetic.BAR_MS
+        else:
+            bars, bar_ms = recorded.load(template, coin)
+        start = (anchors or {}).get(coin, clock.market_start // bar_ms * bar_ms)
+        # Enough bars lie before the anchor for a client's indicators; the walk starts where a seed wants it.
+        anchor = min(HISTORY_BARS, len(bars) // 2)
+        series[coin] = Series(bars=bars, bar_ms=bar_ms, anchor=anchor, start_ms=start)
+    return Feed(clock=clock, seed=seed, series=series)

@@ -1,0 +1,103 @@
+"""`python -m paper --venue hyperliquid`: read the options, serve until a signal."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from paper.feeds.recorded import BadFeed
+from paper.hyperliquid.opening import Options, open_node
+from paper.hyperliquid.server import Server
+from paper.store import BadState
+
+DEFAULT_PORT = 3001
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options of the paper Hyperliquid."""
+    options = argparse.ArgumentParser(prog="paper", description="A paper Hyperliquid on one local port.")
+    options.add_argument("--venue", choices=["hyperliquid"], default="hyperliquid")
+    options.add_argument("--host", default="127.0.0.1")
+    options.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one and prints it")
+    options.add_argument(
+        "--feed", help="candles, parquet or csv, with {coin} in the path; without: a seeded random walk"
+    )
+    options.add_argument(
+        "--speed", type=float, default=1.0, help="how many times faster than the wall market time runs"
+    )
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--state", type=Path, help="SQLite file; without: memory only")
+    options.add_argument("--limits", choices=["on", "off"], default="on")
+    options.add_argument("--coins", default="BTC,ETH,SOL")
+    options.add_argument("--log", type=Path, help="a file for the server's own log")
+    return options
+
+
+class _Announcing(uvicorn.Server):
+    """Prints the address when it accepts connections."""
+
+    address = ""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            sys.stdout.write(f"paper hyperliquid listening on {self.address}\n")
+            sys.stdout.flush()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve; returns the exit code."""
+    chosen = parser().parse_args(arguments)
+    if chosen.log is not None:
+        logging.basicConfig(filename=chosen.log, level=logging.INFO)
+    if chosen.speed <= 0:
+        return _fail("--speed must be above 0.")
+    coins = tuple(coin.strip() for coin in chosen.coins.split(",") if coin.strip())
+    try:
+        listener = socket.create_server((chosen.host, chosen.port), backlog=512)
+    except OSError as error:
+        return _fail(f"Port {chosen.port} on {chosen.host} cannot be used ({error.strerror}); give another --port.")
+    try:
+        node = open_node(
+            Options(
+                coins=coins,
+                feed=chosen.feed,
+                speed=chosen.speed,
+                seed=chosen.seed,
+                state=chosen.state,
+                limits=chosen.limits == "on",
+            )
+        )
+    except (BadFeed, BadState) as error:
+        listener.close()
+        return _fail(str(error))
+    config = uvicorn.Config(
+        Server(node).app(),
+        log_config=None,
+        access_log=False,
+        http="httptools",
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,
+        ws_ping_interval=None,
+    )
+    server = _Announcing(config)
+    host, port = listener.getsockname()[:2]
+    server.address = f"http://{host}:{port}"
+    server.run(sockets=[listener])
+    return 0
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(sentence + "\n")
+    return 2
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

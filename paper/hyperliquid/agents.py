@@ -1,0 +1,84 @@
+"""Agent wallets: approval, names, expiry, replacement (reference 3.6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from paper.engine.errors import ActionRefused
+
+DAY_MS = 86_400_000
+LONGEST_MS = 180 * DAY_MS
+DEFAULT_LIFE_MS = 90 * DAY_MS
+NAMED = 3
+NAME_LENGTH = 16
+VOLUME_PER_AGENT = Decimal(5_000_000)
+ZERO_ADDRESS = "0x" + "0" * 40
+MARK = " valid_until "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """A live approval; the unnamed agent has an empty name."""
+
+    address: str
+    master: str
+    name: str
+    valid_until: int
+    approved_ms: int
+
+
+@dataclass(slots=True)
+class Agents:
+    """All live approvals by agent address; `retired` addresses were replaced, revoked or ran out."""
+
+    live: dict[str, Agent] = field(default_factory=dict)
+    retired: dict[str, Agent] = field(default_factory=dict)
+
+    def find(self, address: str, now_ms: int) -> Agent | None:
+        """Return the approval of an address while it is valid."""
+        agent = self.live.get(address)
+        return agent if agent is not None and now_ms < agent.valid_until else None
+
+    def of(self, master: str, now_ms: int) -> list[Agent]:
+        """Return a master's valid agents, oldest first."""
+        mine = (agent for agent in self.live.values() if agent.master == master and now_ms < agent.valid_until)
+        return sorted(mine, key=lambda agent: agent.approved_ms)
+
+    def approve(
+        self, master: str, address: str, full_name: str, now_ms: int, volume: Decimal, *, zero_revokes: bool
+    ) -> list[str]:
+        """Approve an agent, replacing the one of the same name; returns the addresses whose approval changed."""
+        name, valid_until = _parse(full_name, now_ms)
+        previous = [agent for agent in self.live.values() if agent.master == master and agent.name == name]
+        if address == ZERO_ADDRESS and zero_revokes:
+            return self._retire(previous)
+        if address in self.live or address in self.retired:
+            raise ActionRefused("Extra agent already used.")
+        named = [agent for agent in self.of(master, now_ms) if agent.name and agent.name != name]
+        limit = NAMED + int(volume / VOLUME_PER_AGENT)
+        if name and len(named) >= limit:
+            text = f"Too many extra agents for cumulative volume traded. Current limit is {limit}"
+            raise ActionRefused(text)
+        changed = self._retire(previous)
+        agent = Agent(address=address, master=master, name=name, valid_until=valid_until, approved_ms=now_ms)
+        self.live[address] = agent
+        return [*changed, address]
+
+    def _retire(self, agents: list[Agent]) -> list[str]:
+        for agent in agents:
+            self.retired[agent.address] = self.live.pop(agent.address)
+        return [agent.address for agent in agents]
+
+
+def _parse(full_name: str, now_ms: int) -> tuple[str, int]:
+    name, mark, until = full_name.partition(MARK)
+    if not mark:
+        name, valid_until = full_name, now_ms + DEFAULT_LIFE_MS
+    else:
+        valid_until = int(until) if until.isdigit() else 0
+        if not now_ms < valid_until <= now_ms + LONGEST_MS:
+            raise ActionRefused("Agent valid_until already expired.")
+    if len(name) > NAME_LENGTH:
+        raise ActionRefused("Agent name is too long.")
+    return name, valid_until

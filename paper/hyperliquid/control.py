@@ -1,0 +1,303 @@
+"""Operating the venue: money, prices, faults, switches and the log of all orders. Open on loopback only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from decimal import Decimal, InvalidOperation
+from ipaddress import ip_address
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from paper.engine.errors import OrderRefused, Unparsable
+from paper.engine.instruments import tick_down, tick_near, tick_up
+from paper.engine.matching import settle
+from paper.engine.orders import Order, Origin, Tif
+from paper.engine.placing import place_batch
+from paper.engine.requests import ActionContext, Failed, OrderRequest
+from paper.engine.trades import execute
+from paper.faults import BadFault, Faults
+from paper.hyperliquid import wire
+from paper.hyperliquid.node import Node
+from paper.hyperliquid.parsing import address
+from paper.hyperliquid.ticking import run_market, update_prices
+from paper.hyperliquid.wire import bare, number, usd
+from paper.hyperliquid.ws import Hub
+
+Json = dict[str, Any]
+REACH = Decimal("0.1")
+
+
+class BadControl(Exception):
+    """A control request is wrong; the text says how."""
+
+
+def _decimal(body: Json, key: str) -> Decimal:
+    try:
+        value = Decimal(str(body[key]))
+    except (KeyError, InvalidOperation):
+        raise BadControl(f"{key} must be a decimal.") from None
+    if not value.is_finite():
+        raise BadControl(f"{key} must be a decimal.")
+    return value
+
+
+def _user(body: Json) -> str:
+    try:
+        return address(body.get("user"))
+    except Unparsable:
+        raise BadControl("user must be an address.") from None
+
+
+class Control:
+    """The control requests; each returns JSON."""
+
+    def __init__(self, node: Node, faults: Faults, hub: Hub) -> None:
+        self._node = node
+        self._faults = faults
+        self._hub = hub
+
+    def _coin(self, body: Json) -> str:
+        coin = str(body.get("coin"))
+        if coin not in self._node.venue.markets:
+            raise BadControl(f"There is no coin {coin}; there are {', '.join(self._node.venue.markets)}.")
+        return coin
+
+    def deposit(self, body: Json) -> Json:
+        """Credit USDC; the first deposit makes the account. A negative amount takes money away."""
+        venue, amount = self._node.venue, _decimal(body, "usdc")
+        account = venue.open_account(_user(body))
+        account.cash += amount
+        venue.deposited += amount
+        venue.add_ledger(account, {"type": "deposit", "usdc": usd(amount)})
+        self._node.commit()
+        return {"user": account.address, "usdc": usd(account.cash)}
+
+    def price(self, body: Json) -> Json:
+        """Jump mid and mark to a price, hold them, or let them go on from where they are."""
+        node, coin = self._node, self._coin(body)
+        market, now = node.venue.markets[coin], node.market_ms()
+        px = tick_near(_decimal(body, "px"), market.perp.size_decimals) if "px" in body else market.mid
+        if px <= 0:
+            raise BadControl("px must be above zero.")
+        if body.get("freeze"):
+            node.feed.freeze(coin, px, now)
+        else:
+            node.feed.jump(coin, px, now)
+        update_prices(node)
+        # Rounding in the feed must not turn the price asked for into its neighbour.
+        market.mid = market.mark = px
+        market.liquidity.move(px)
+        run_market(node)
+        node.venue.changes.is_meta = True
+        node.commit()
+        return {"coin": coin, "px": number(market.mark), "frozen": bool(body.get("freeze"))}
+
+    def settings(self, body: Json) -> Json:
+        """Turn switches."""
+        try:
+            self._node.change_settings(body)
+        except ValueError as error:
+            raise BadControl(str(error)) from None
+        return self._node.venue.settings.as_json()
+
+    def trade(self, body: Json) -> Json:
+        """Trade by hand for a user: at the market, or resting at `px`."""
+        venue, coin, size = self._node.venue, self._coin(body), _decimal(body, "sz")
+        user = _user(body)
+        if user not in venue.accounts:
+            raise BadControl(f"{user} has no account.")
+        is_buy = str(body.get("side", "B")).lower() in {"b", "buy", "long"}
+        market = venue.markets[coin]
+        decimals = market.perp.size_decimals
+        reach = tick_up(market.mid * (1 + REACH), decimals) if is_buy else tick_down(market.mid * (1 - REACH), decimals)
+        wanted = OrderRequest(
+            asset=market.perp.asset,
+            is_buy=is_buy,
+            limit_px=_decimal(body, "px") if "px" in body else reach,
+            sz=size,
+            reduce_only=bool(body.get("reduce_only")),
+            tif=Tif.GTC if "px" in body else Tif.FRONTEND_MARKET,
+            trigger=None,
+            cloid=None,
+        )
+        context = ActionContext(user=user, origin=Origin(signer="manual"), is_manual=True)
+        outcome = place_batch(venue, context, [wanted])[0]
+        self._node.commit()
+        if isinstance(outcome, Failed):
+            raise BadControl(outcome.text)
+        return order_log(venue.orders[outcome.oid])
+
+    def fill(self, body: Json) -> Json:
+        """Fill a part of a resting order at its price, as if a taker had come for it."""
+        venue, oid = self._node.venue, body.get("oid")
+        order = venue.orders.get(oid) if isinstance(oid, int) else None
+        if order is None or not order.is_resting:
+            raise BadControl(f"Order {oid} does not rest in the book.")
+        fraction = _decimal(body, "fraction") if "fraction" in body else Decimal(1)
+        lot = venue.markets[order.coin].perp.lot
+        size = _decimal(body, "sz") if "sz" in body else (order.sz * fraction) // lot * lot
+        if not 0 < size <= order.sz or size % lot:
+            raise BadControl(f"{bare(size)} is no part of {bare(order.sz)} in lots of {bare(lot)}.")
+        execute(venue, None, order, order.limit_px, size)
+        settle(venue)
+        self._node.commit()
+        return order_log(order)
+
+    def cancel(self, body: Json) -> Json:
+        """Cancel an order by hand for its user."""
+        from paper.engine.cancelling import cancel
+
+        venue, oid = self._node.venue, body.get("oid")
+        order = venue.orders.get(oid) if isinstance(oid, int) else None
+        if order is None:
+            raise BadControl(f"There is no order {oid}.")
+        try:
+            cancel(venue, order.user, order.asset, order.oid)
+        except OrderRefused as refused:
+            raise BadControl(refused.text) from None
+        self._node.commit()
+        return order_log(order)
+
+    def add_fault(self, body: Json) -> Json:
+        """Put a fault in force."""
+        try:
+            return self._faults.add(body).as_json()
+        except BadFault as error:
+            raise BadControl(str(error)) from None
+
+    def faults(self) -> list[Json]:
+        """List the faults in force with their hits."""
+        return [rule.as_json() for rule in self._faults.rules]
+
+    def clear_faults(self, number: int | None) -> Json:
+        """Lift all faults, or one."""
+        self._faults.clear(number)
+        return {"faults": len(self._faults.rules)}
+
+    def orders(self, query: dict[str, str]) -> list[Json]:
+        """List every order ever admitted, of one user or of all, oldest first; `since` in wall milliseconds."""
+        since = int(query.get("since", 0))
+        rows = self._node.venue.orders.values()
+        user = query.get("user", "").lower()
+        return [order_log(row) for row in rows if row.admitted_ms >= since and user in {"", row.user}]
+
+    def fills(self, query: dict[str, str]) -> list[Json]:
+        """List every fill, of one user or of all, oldest first."""
+        since, user = int(query.get("since", 0)), query.get("user", "").lower()
+        books = self._node.venue.books
+        wanted = [user] if user else list(books)
+        rows = [row for name in wanted if name in books for row in books[name].fills if row.time >= since]
+        return [{"user": row.user, **wire.fill(row)} for row in sorted(rows, key=lambda row: row.time)]
+
+    def clock(self) -> Json:
+        """Tell wall, block and market time."""
+        node = self._node
+        times = {"wall_ms": node.venue.clock(), "block_ms": node.venue.now(), "market_ms": node.market_ms()}
+        return times | {"speed": node.feed.clock.speed}
+
+    def health(self) -> Json:
+        """Tell that the venue lives and how large it is."""
+        venue = self._node.venue
+        marks = {coin: number(market.mark) for coin, market in venue.markets.items()}
+        counts = {"accounts": len(venue.accounts), "orders": len(venue.orders), "connections": self._hub.count}
+        balanced = self._node.total_usd() == venue.deposited
+        return {"status": "ok", "venue": "hyperliquid", **counts, "marks": marks, "balanced": balanced, **self.clock()}
+
+
+def order_log(order: Order) -> Json:
+    """Return everything the venue knows of an order."""
+    trigger = order.trigger
+    return {
+        "time": order.admitted_ms,
+        "oid": order.oid,
+        "cloid": order.cloid,
+        "user": order.user,
+        "coin": order.coin,
+        "side": wire.side(is_buy=order.is_buy),
+        "limitPx": number(order.limit_px),
+        "sz": number(order.sz),
+        "origSz": number(order.orig_sz),
+        "filledSz": number(order.filled_sz),
+        "avgPx": number(order.average_px.quantize(Decimal("1e-8"))),
+        "reduceOnly": order.reduce_only,
+        "tif": order.tif,
+        "trigger": None
+        if trigger is None
+        else {"px": number(trigger.px), "isMarket": trigger.is_market, "tpsl": trigger.tpsl, "fired": order.is_fired},
+        "isPositionTpsl": order.is_position_tpsl,
+        "status": order.status,
+        "statusTime": order.events[-1].ms if order.events else order.admitted_ms,
+        "error": order.error,
+        "signer": order.origin.signer,
+        "nonce": order.origin.nonce,
+        "expiresAfter": order.origin.expires_after,
+        "isLiquidation": order.is_liquidation,
+        "isManual": order.is_manual,
+    }
+
+
+def _from_loopback(request: Request) -> bool:
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _guarded(answer: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
+    async def respond(request: Request) -> Response:
+        if not _from_loopback(request):
+            return JSONResponse({"error": "Control is open on loopback only."}, 403)
+        try:
+            return JSONResponse(await answer(request))
+        except (BadControl, ValueError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    return respond
+
+
+def _posted(answer: Callable[[Json], Any]) -> Callable[[Request], Awaitable[Response]]:
+    async def respond(request: Request) -> Any:
+        body = json.loads(await request.body() or b"{}")
+        if not isinstance(body, dict):
+            raise BadControl("The body must be a JSON object.")
+        return answer(body)
+
+    return _guarded(respond)
+
+
+def _got(answer: Callable[[dict[str, str]], Any]) -> Callable[[Request], Awaitable[Response]]:
+    async def respond(request: Request) -> Any:
+        return answer(dict(request.query_params))
+
+    return _guarded(respond)
+
+
+def control_routes(control: Control) -> list[Route]:
+    """Return the routes under /control."""
+    posts = {
+        "deposit": control.deposit,
+        "price": control.price,
+        "settings": control.settings,
+        "trade": control.trade,
+        "fill": control.fill,
+        "cancel": control.cancel,
+        "faults": control.add_fault,
+    }
+    gets: dict[str, Callable[[dict[str, str]], Any]] = {
+        "orders": control.orders,
+        "fills": control.fills,
+        "faults": lambda query: control.faults(),
+        "settings": lambda query: control.settings({}),
+        "clock": lambda query: control.clock(),
+        "health": lambda query: control.health(),
+    }
+    lift = _got(lambda query: control.clear_faults(int(query["id"]) if "id" in query else None))
+    return [
+        *(Route(f"/control/{name}", _posted(answer), methods=["POST"]) for name, answer in posts.items()),
+        *(Route(f"/control/{name}", _got(answer), methods=["GET"]) for name, answer in gets.items()),
+        Route("/control/faults", lift, methods=["DELETE"]),
+    ]

@@ -1,0 +1,133 @@
+"""POST /exchange: who signed, may they, is it in time and new; then the action (reference 7.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from paper.engine.accounts import Account
+from paper.engine.errors import ActionRefused, Unparsable
+from paper.engine.orders import Origin
+from paper.hyperliquid import actions, transfers
+from paper.hyperliquid.limits import BATCHES, batch_length
+from paper.hyperliquid.node import Node
+from paper.hyperliquid.parsing import address, canonical, typed
+from paper.hyperliquid.signing import CHAIN, USER_SIGNED, BadSignature, recover_l1, recover_user_signed
+
+Json = dict[str, Any]
+BATCH_LIMIT = 200
+EXPIRED_COST = 5
+OK: Json = {"status": "ok", "response": {"type": "default"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A request's five keys, read."""
+
+    action: Json
+    nonce: int
+    signature: Json
+    vault: str | None
+    expires_after: int | None
+
+
+def read_envelope(body: Any) -> Envelope:
+    """Read a request; raises Unparsable."""
+    row = typed(body, dict)
+    action = typed(row.get("action"), dict)
+    kind = typed(action.get("type"), str)
+    if kind not in actions.ACTIONS and kind not in transfers.ACTIONS:
+        raise Unparsable(f"unknown action {kind}")
+    expires = row.get("expiresAfter")
+    vault = row.get("vaultAddress")
+    return Envelope(
+        action=action,
+        nonce=typed(row.get("nonce"), int),
+        signature=typed(row.get("signature"), dict),
+        vault=address(vault) if vault is not None else None,
+        expires_after=typed(expires, int) if expires is not None else None,
+    )
+
+
+def run(node: Node, envelope: Envelope) -> Json:
+    """Run an action to its end; what it changed is durable when this returns."""
+    try:
+        answer = _run(node, envelope)
+    except ActionRefused as refused:
+        answer = {"status": "err", "response": refused.text}
+    node.commit()
+    return answer
+
+
+def _run(node: Node, envelope: Envelope) -> Json:
+    if envelope.action["type"] in USER_SIGNED:
+        return _run_user_signed(node, envelope)
+    return _run_l1(node, envelope)
+
+
+def _run_l1(node: Node, envelope: Envelope) -> Json:
+    signer = _l1_signer(envelope)
+    account = _account_of(node, signer)
+    if envelope.vault is not None:
+        raise ActionRefused(f"Vault not registered: {envelope.vault}")
+    now = node.venue.now()
+    expires = envelope.expires_after
+    is_late = expires is not None and now > expires
+    if not is_late or node.venue.settings.expired_consumes_nonce:
+        _use_nonce(node, signer, envelope.nonce, now)
+    if is_late:
+        account.requests_used += EXPIRED_COST
+        node.venue.touch(account)
+        raise ActionRefused("Action already expired")
+    if envelope.action["type"] in BATCHES and batch_length(envelope.action) > BATCH_LIMIT:
+        raise ActionRefused("Signed action over weight limit of 200.")
+    counts = node.venue.settings.throttled_counts
+    node.limits.count_action(account, envelope.action, now, throttled_counts=counts)
+    node.venue.touch(account)
+    origin = Origin(signer=signer, nonce=envelope.nonce, expires_after=expires)
+    return actions.ACTIONS[envelope.action["type"]](node, account, envelope.action, origin)
+
+
+def _l1_signer(envelope: Envelope) -> str:
+    action = canonical(envelope.action)
+    try:
+        return recover_l1(action, envelope.nonce, envelope.vault, envelope.expires_after, envelope.signature)
+    except (BadSignature, OverflowError):
+        raise ActionRefused("Unable to recover signer.") from None
+
+
+def _account_of(node: Node, signer: str) -> Account:
+    agent = node.agents.find(signer, node.venue.now())
+    account = node.venue.account(agent.master if agent else signer)
+    if account is None:
+        raise ActionRefused(f"User or API Wallet {signer} does not exist.")
+    return account
+
+
+def _use_nonce(node: Node, signer: str, nonce: int, now: int) -> None:
+    node.nonces.use(signer, nonce, now)
+    node.venue.changes.nonces.append((signer, nonce))
+
+
+def _run_user_signed(node: Node, envelope: Envelope) -> Json:
+    action = envelope.action
+    try:
+        signer = recover_user_signed(action, envelope.signature)
+    except BadSignature:
+        raise ActionRefused("Unable to recover signer.") from None
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise Unparsable(f"action lacks or garbles {error}") from None
+    account = node.venue.account(signer)
+    if account is None or action.get("hyperliquidChain") != CHAIN:
+        raise ActionRefused(f"Must deposit before performing actions. User: {signer}")
+    if envelope.vault is not None:
+        raise ActionRefused("Vault may not perform this action.")
+    if envelope.expires_after is not None:
+        raise ActionRefused("Action does not support expires_after")
+    if action.get("nonce", action.get("time")) != envelope.nonce:
+        raise ActionRefused("Nonce mismatch.")
+    now = node.venue.now()
+    _use_nonce(node, signer, envelope.nonce, now)
+    node.limits.count_action(account, action, now, throttled_counts=node.venue.settings.throttled_counts)
+    node.venue.touch(account)
+    return transfers.ACTIONS[action["type"]](node, account, action)

@@ -1,0 +1,291 @@
+"""Reads about one account; `as_of` (wall ms) makes them answer like a node that lags behind."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from paper.engine.accounts import Account, AccountBooks, Fill, Position, snapshot_at
+from paper.engine.margin import (
+    account_value,
+    cross_maintenance,
+    cross_value,
+    liquidation_px,
+    maximum_size,
+    position_margin,
+    required_margin,
+    total_notional,
+    withdrawable,
+)
+from paper.engine.orders import LIVE, Order, OrderEvent
+from paper.engine.trades import MAKER_FEE, TAKER_FEE
+from paper.engine.venue import PaperVenue
+from paper.hyperliquid import wire
+from paper.hyperliquid.limits import requests_cap
+from paper.hyperliquid.wire import number, usd
+
+Json = dict[str, Any]
+ZERO = Decimal(0)
+ROWS = 2000
+REACHABLE_FILLS = 10_000
+TIME_ROWS = 500
+
+
+def _at(venue: PaperVenue, user: str, as_of: int | None) -> Account:
+    """Return an account as of a time; an unknown one is empty."""
+    account = venue.account(user) or Account(address=user)
+    if as_of is None or user not in venue.books:
+        return account
+    seen = snapshot_at(venue.books[user], as_of)
+    if seen is None:
+        return Account(address=user)
+    positions = {position.coin: position for position in seen.positions}
+    return Account(address=user, cash=seen.cash, positions=positions, leverage=account.leverage)
+
+
+def clearinghouse_state(venue: PaperVenue, user: str, as_of: int | None = None) -> Json:
+    """Return `clearinghouseState`; an address without an account is an empty one."""
+    account = _at(venue, user, as_of)
+    value, cross = account_value(venue, account), cross_value(venue, account)
+    has_cross = any(position.is_cross for position in account.positions.values())
+    cross_used = required_margin(venue, account) if has_cross else ZERO
+    isolated = sum((position_margin(venue, p) for p in account.positions.values() if not p.is_cross), ZERO)
+    only_isolated = bool(account.positions) and not has_cross and cross == 0
+    return {
+        "marginSummary": _summary(venue, account, value, _positions_margin(venue, account, cross_only=True) + isolated),
+        "crossMarginSummary": _summary(
+            venue,
+            account,
+            ZERO if only_isolated else cross,
+            min(_positions_margin(venue, account, cross_only=True), cross_used),
+            cross_only=True,
+        ),
+        "crossMaintenanceMarginUsed": usd(cross_maintenance(venue, account)),
+        "withdrawable": usd(withdrawable(venue, account)),
+        "assetPositions": [
+            {"type": "oneWay", "position": position_row(venue, account, position)}
+            for position in account.positions.values()
+        ],
+        "time": venue.now() if as_of is None else min(as_of, venue.now()),
+    }
+
+
+def _positions_margin(venue: PaperVenue, account: Account, *, cross_only: bool) -> Decimal:
+    positions = (p for p in account.positions.values() if p.is_cross or not cross_only)
+    return sum((position_margin(venue, p) for p in positions), ZERO)
+
+
+def _summary(venue: PaperVenue, account: Account, value: Decimal, used: Decimal, *, cross_only: bool = False) -> Json:
+    positions = (p for p in account.positions.values() if p.is_cross or not cross_only)
+    signed = sum((p.szi * venue.mark(p.coin) for p in positions), ZERO)
+    return {
+        "accountValue": usd(value),
+        "totalNtlPos": usd(total_notional(venue, account, cross_only=cross_only)),
+        "totalRawUsd": usd(value - signed),
+        "totalMarginUsed": usd(used),
+    }
+
+
+def position_row(venue: PaperVenue, account: Account, position: Position) -> Json:
+    """Return one position."""
+    mark, perp = venue.mark(position.coin), venue.markets[position.coin].perp
+    unrealized = position.unrealized(mark)
+    leverage: Json = {"type": "cross" if position.is_cross else "isolated", "value": position.leverage}
+    if not position.is_cross:
+        leverage["rawUsd"] = usd(position.collateral - position.entry_px * position.szi)
+    liquidation = liquidation_px(venue, account, position)
+    entry_notional = abs(position.szi) * position.entry_px
+    decimals = Decimal(1).scaleb(perp.size_decimals - 6)
+    return {
+        "coin": position.coin,
+        "szi": number(position.szi),
+        "leverage": leverage,
+        "entryPx": number(position.entry_px.quantize(decimals)),
+        "positionValue": usd(abs(position.szi) * mark),
+        "unrealizedPnl": usd(unrealized),
+        "returnOnEquity": number((unrealized * position.leverage / entry_notional).quantize(Decimal("1e-10"))),
+        "liquidationPx": None if liquidation is None else number(liquidation.quantize(Decimal("1e-10"))),
+        "marginUsed": usd(position_margin(venue, position)),
+        "maxLeverage": perp.max_leverage,
+        "cumFunding": {
+            "allTime": usd(account.funding_all_time.get(position.coin, ZERO)),
+            "sinceOpen": usd(position.funding_since_open),
+            "sinceChange": usd(position.funding_since_change),
+        },
+    }
+
+
+def spot_state(venue: PaperVenue, user: str) -> Json:
+    """Return `spotClearinghouseState`: USDC is the only token that an account may hold here."""
+    account = venue.account(user)
+    if account is None or account.spot_usdc == 0:
+        return {"balances": []}
+    row = {"coin": "USDC", "token": 0, "total": number(account.spot_usdc), "hold": "0.0", "entryNtl": "0.0"}
+    return {"balances": [row]}
+
+
+def active_asset_data(venue: PaperVenue, user: str, coin: str) -> Json:
+    """Return `activeAssetData`."""
+    account = venue.account(user) or Account(address=user)
+    choice = venue.leverage(account, coin)
+    mark, lot = venue.mark(coin), venue.markets[coin].perp.lot
+    sizes = [maximum_size(venue, account, coin, is_buy=is_buy) for is_buy in (True, False)]
+    return {
+        "user": user,
+        "coin": coin,
+        "leverage": {"type": "cross" if choice.is_cross else "isolated", "value": choice.value},
+        "maxTradeSzs": [number(size // lot * lot) for size in sizes],
+        "availableToTrade": [usd(size * mark / choice.value) for size in sizes],
+        "markPx": number(mark),
+    }
+
+
+def live_orders(venue: PaperVenue, user: str, as_of: int | None = None) -> list[tuple[Order, OrderEvent]]:
+    """Return open orders with their present row, newest first."""
+    books = venue.books.get(user)
+    if books is None:
+        return []
+    oids = list(books.open_oids) if as_of is None else books.all_oids
+    rows = ((venue.orders[oid], venue.orders[oid].last_event(as_of)) for oid in reversed(oids))
+    return [(order, event) for order, event in rows if event is not None and event.status in LIVE]
+
+
+def open_orders(venue: PaperVenue, user: str, as_of: int | None = None) -> list[Json]:
+    """Return `openOrders`."""
+    return [wire.open_order(order, event) for order, event in live_orders(venue, user, as_of)]
+
+
+def frontend_open_orders(venue: PaperVenue, user: str, as_of: int | None = None) -> list[Json]:
+    """Return `frontendOpenOrders`; waiting children stand in their parent and as rows of their own."""
+    live = live_orders(venue, user, as_of)
+    children: dict[int, list[Json]] = {}
+    for order, event in live:
+        if order.parent is not None:
+            children.setdefault(order.parent, []).append(wire.frontend_order(order, event))
+    return [wire.frontend_order(order, event, children.get(order.oid)) for order, event in live]
+
+
+def _known_oids(venue: PaperVenue, books: AccountBooks) -> list[int]:
+    """Return the order ids that the lookups still know: the latest ones by count."""
+    retention = venue.settings.order_retention
+    return books.all_oids[-retention:] if retention else []
+
+
+def order_status(venue: PaperVenue, user: str, key: int | str, as_of: int | None = None) -> Json:
+    """Return `orderStatus`, scoped to the user; a row as it was at the order's last change of status."""
+    books = venue.books.get(user)
+    unknown: Json = {"status": "unknownOid"}
+    if books is None:
+        return unknown
+    oids = [key] if isinstance(key, int) else reversed(books.by_cloid.get(key, []))
+    retained = _known_oids(venue, books)
+    for oid in oids:
+        order = venue.orders.get(oid)
+        event = order.status_event(as_of) if order is not None and order.user == user else None
+        if order is not None and event is not None and (order.is_live or (retained and oid >= retained[0])):
+            row = {"order": wire.frontend_order(order, event), "status": event.status, "statusTimestamp": event.ms}
+            return {"status": "order", "order": row}
+    return unknown
+
+
+def historical_orders(venue: PaperVenue, user: str, as_of: int | None = None) -> list[Json]:
+    """Return `historicalOrders`: one row per change of status, newest first."""
+    books = venue.books.get(user)
+    if books is None:
+        return []
+    rows: list[tuple[int, int, Order, OrderEvent]] = []
+    for oid in _known_oids(venue, books):
+        order = venue.orders[oid]
+        seen = (event for event in order.events if event.is_status and (as_of is None or event.ms <= as_of))
+        rows.extend((event.ms, index, order, event) for index, event in enumerate(seen))
+    rows.sort(key=lambda row: (row[0], row[2].oid, row[1]), reverse=True)
+    return [
+        {"order": wire.frontend_order(order, event), "status": event.status, "statusTimestamp": event.ms}
+        for _, _, order, event in rows[:ROWS]
+    ]
+
+
+def fills(venue: PaperVenue, user: str, as_of: int | None = None) -> list[Fill]:
+    """Return an account's fills, oldest first."""
+    books = venue.books.get(user)
+    rows = books.fills if books else []
+    return rows if as_of is None else [row for row in rows if row.time <= as_of]
+
+
+def user_fees(venue: PaperVenue, user: str) -> Json:
+    """Return `userFees`: everybody stands in the first tier."""
+    account = venue.account(user) or Account(address=user)
+    maker = account.volume - account.taker_volume
+    cross, add = number(TAKER_FEE), number(MAKER_FEE)
+    return {
+        "dailyUserVlm": [
+            {"date": "", "userCross": usd(account.taker_volume), "userAdd": usd(maker), "exchange": "0.0"}
+        ],
+        "feeSchedule": {
+            "cross": cross,
+            "add": add,
+            "spotCross": "0.0007",
+            "spotAdd": "0.0004",
+            "tiers": {"vip": [], "mm": []},
+            "referralDiscount": "0.04",
+            "stakingDiscountTiers": [{"bpsOfMaxSupply": "0.0", "discount": "0.0"}],
+        },
+        "userCrossRate": cross,
+        "userAddRate": add,
+        "userSpotCrossRate": "0.0007",
+        "userSpotAddRate": "0.0004",
+        "activeReferralDiscount": "0.0",
+        "trial": None,
+        "feeTrialEscrow": "0.0",
+        "nextTrialAvailableTimestamp": None,
+        "stakingLink": None,
+        "activeStakingDiscount": {"bpsOfMaxSupply": "0.0", "discount": "0.0"},
+    }
+
+
+def user_rate_limit(venue: PaperVenue, user: str) -> Json:
+    """Return `userRateLimit`."""
+    account = venue.account(user) or Account(address=user)
+    return {
+        "cumVlm": usd(account.volume),
+        "nRequestsUsed": account.requests_used,
+        "nRequestsCap": requests_cap(account),
+        "nRequestsSurplus": account.requests_bought,
+    }
+
+
+def portfolio(venue: PaperVenue, user: str) -> list[Any]:
+    """Return `portfolio` from the hourly samples of the account's value."""
+    account, books = venue.account(user), venue.books.get(user)
+    values = list(books.values) if books else []
+    if account is not None and books is not None:
+        net = sum((row_usdc for row_usdc in _deposits(books)), ZERO)
+        value = account_value(venue, account)
+        values.append((venue.now(), value, value - net))
+    spans = (("day", 1), ("week", 7), ("month", 30), ("allTime", 100_000))
+    volume = usd(account.volume) if account else "0.0"
+    answer: list[Any] = []
+    for prefix in ("", "perp"):
+        for name, days in spans:
+            rows = [row for row in values if row[0] >= venue.now() - days * 86_400_000]
+            label = name if not prefix else "perp" + name[0].upper() + name[1:]
+            value_rows = [[ms, usd(value)] for ms, value, _ in rows]
+            profit_rows = [[ms, usd(profit)] for ms, _, profit in rows]
+            answer.append([label, {"accountValueHistory": value_rows, "pnlHistory": profit_rows, "vlm": volume}])
+    return answer
+
+
+def _deposits(books: AccountBooks) -> list[Decimal]:
+    amounts: list[Decimal] = []
+    for row in books.ledger:
+        usdc = Decimal(str(row.delta.get("usdc", 0)))
+        match row.delta.get("type"):
+            case "deposit":
+                amounts.append(usdc)
+            case "withdraw":
+                amounts.append(-usdc)
+            case "internalTransfer":
+                amounts.append(-usdc if row.delta.get("user") == row.user else usdc)
+            case "accountClassTransfer":
+                amounts.append(usdc if row.delta.get("toPerp") else -usdc)
+    return amounts

@@ -1,0 +1,193 @@
+"""Reads about markets."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from paper.engine.errors import Unparsable
+from paper.engine.funding import HOUR_MS, hourly_rate
+from paper.engine.market import Market
+from paper.engine.orders import Order
+from paper.engine.venue import PaperVenue
+from paper.hyperliquid import wire
+from paper.hyperliquid.node import Node
+from paper.hyperliquid.wire import number, usd
+
+Json = dict[str, Any]
+MINUTE = 60_000
+INTERVALS = {
+    "1m": MINUTE, "3m": 3 * MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE, "30m": 30 * MINUTE, "1h": 60 * MINUTE,
+    "2h": 120 * MINUTE, "4h": 240 * MINUTE, "8h": 480 * MINUTE, "12h": 720 * MINUTE, "1d": 1440 * MINUTE,
+    "3d": 4320 * MINUTE, "1w": 10080 * MINUTE, "1M": 43200 * MINUTE,
+}  # fmt: skip
+CANDLES = 5000
+BOOK_LEVELS = 20
+RATE_UNIT = Decimal("1e-10")
+IMPACT = {"BTC": Decimal(20_000), "ETH": Decimal(20_000)}
+IMPACT_DEFAULT = Decimal(6_000)
+DAY_MS = 86_400_000
+
+
+def meta(venue: PaperVenue) -> Json:
+    """Return `meta`."""
+    tables: dict[int, Json] = {}
+    for perp in venue.perps:
+        if perp.margin_table >= 50:
+            tiers = [{"lowerBound": number(t.lower_bound), "maxLeverage": t.max_leverage} for t in perp.tiers]
+            tables[perp.margin_table] = {"description": f"tiered {perp.max_leverage}x", "marginTiers": tiers}
+    universe = [
+        {
+            "szDecimals": perp.size_decimals,
+            "name": perp.coin,
+            "maxLeverage": perp.max_leverage,
+            "marginTableId": perp.margin_table,
+        }
+        for perp in venue.perps
+    ]
+    return {"universe": universe, "marginTables": [[key, table] for key, table in tables.items()], "collateralToken": 0}
+
+
+def spot_meta() -> Json:
+    """Return `spotMeta`: the two tokens of the one listed pair."""
+    tokens = [
+        {
+            "name": name,
+            "szDecimals": size_decimals,
+            "weiDecimals": wei,
+            "index": index,
+            "tokenId": "0x" + f"{index + 1:032x}",
+            "isCanonical": True,
+            "evmContract": None,
+            "fullName": None,
+            "deployerTradingFeeShare": "0.0",
+        }
+        for index, (name, size_decimals, wei) in enumerate((("USDC", 8, 8), ("PURR", 0, 5)))
+    ]
+    return {"universe": [{"tokens": [1, 0], "name": "PURR/USDC", "index": 0, "isCanonical": True}], "tokens": tokens}
+
+
+def spot_contexts() -> list[Any]:
+    """Return `spotMetaAndAssetCtxs`; the pair is listed and does not trade."""
+    context = {
+        "prevDayPx": "0.1",
+        "dayNtlVlm": "0.0",
+        "markPx": "0.1",
+        "midPx": None,
+        "circulatingSupply": "0.0",
+        "coin": "PURR/USDC",
+        "totalSupply": "0.0",
+        "dayBaseVlm": "0.0",
+    }
+    return [spot_meta(), [context]]
+
+
+def asset_context(node: Node, market: Market) -> Json:
+    """Return the context of a coin: prices, funding of the running hour, a day's volume."""
+    venue, coin, now = node.venue, market.perp.coin, node.market_ms()
+    premium = Decimal(f"{node.feed.premium(coin, now):.10f}")
+    day = node.feed.candles(coin, HOUR_MS, now - DAY_MS, now, now)
+    base = Decimal(f"{sum(candle.volume for candle in day):.6f}").quantize(market.perp.lot)
+    previous = Decimal(f"{day[0].open:.10g}") if day else market.mark
+    return {
+        "funding": number(hourly_rate(premium).quantize(RATE_UNIT)),
+        "openInterest": number(_open_interest(venue, coin)),
+        "prevDayPx": wire.number(previous),
+        "dayNtlVlm": usd(base * market.mid),
+        "premium": number(premium.quantize(RATE_UNIT)),
+        "oraclePx": number(market.oracle),
+        "markPx": number(market.mark),
+        "midPx": number(market.mid),
+        "impactPxs": [number(impact_px(market, venue, is_bid=True)), number(impact_px(market, venue, is_bid=False))],
+        "dayBaseVlm": number(base),
+    }
+
+
+def _open_interest(venue: PaperVenue, coin: str) -> Decimal:
+    return sum((abs(account.szi(coin)) for account in venue.accounts.values()), Decimal(0))
+
+
+def impact_px(market: Market, venue: PaperVenue, *, is_bid: bool) -> Decimal:
+    """Return the average price at which the impact notional trades."""
+    wanted = IMPACT.get(market.perp.coin, IMPACT_DEFAULT)
+    spent, size = Decimal(0), Decimal(0)
+    for level in market.liquidity.levels(is_bid=is_bid, now_ms=venue.now()):
+        part = min(level.sz, (wanted - spent) / level.px)
+        spent, size = spent + part * level.px, size + part
+        if spent >= wanted:
+            break
+    return (spent / size).quantize(Decimal("1e-6")) if size else market.mid
+
+
+def all_mids(venue: PaperVenue) -> Json:
+    """Return `allMids`."""
+    return {coin: number(market.mid) for coin, market in venue.markets.items()}
+
+
+def l2_book(venue: PaperVenue, coin: str, figures: int | None = None, mantissa: int | None = None) -> Json | None:
+    """Return `l2Book`, None for an unknown coin."""
+    market = venue.markets.get(coin)
+    if market is None:
+        return None
+    levels = [_levels(market, venue.orders, venue.now(), is_bid, figures, mantissa) for is_bid in (True, False)]
+    return {"coin": coin, "time": venue.now(), "levels": levels}
+
+
+def _levels(
+    market: Market, orders: dict[int, Order], now: int, is_bid: bool, figures: int | None, mantissa: int | None
+) -> list[Json]:
+    merged: dict[Decimal, tuple[Decimal, int]] = {}
+    for px, size, count in market.depth(orders, now, is_bid=is_bid):
+        shown = px if figures is None else _coarse(px, figures, mantissa or 1, is_bid=is_bid)
+        total, number_of = merged.get(shown, (Decimal(0), 0))
+        merged[shown] = (total + size, number_of + count)
+    rows = list(merged.items())[:BOOK_LEVELS]
+    return [{"px": number(px), "sz": number(size), "n": count} for px, (size, count) in rows]
+
+
+def _coarse(px: Decimal, figures: int, mantissa: int, *, is_bid: bool) -> Decimal:
+    step = Decimal(mantissa).scaleb(px.adjusted() - figures + 1)
+    floor = px // step * step
+    return floor if is_bid or floor == px else floor + step
+
+
+def candle_snapshot(node: Node, request: Json) -> list[Json]:
+    """Return `candleSnapshot`: bars that open within the times asked for, the forming one included."""
+    coin, interval = request.get("coin"), request.get("interval")
+    start, end = request.get("startTime"), request.get("endTime")
+    if not isinstance(coin, str) or interval not in INTERVALS or not isinstance(start, int):
+        raise Unparsable("candleSnapshot")
+    market = node.venue.markets.get(coin)
+    if market is None:
+        return []
+    length, now = INTERVALS[interval], node.market_ms()
+    last = min(end if isinstance(end, int) else now, now)
+    first = max(start, last - (CANDLES - 1) * length)
+    # The reference shows the bar in which `startTime` lies too: clients ask from within a bar.
+    rows = node.feed.candles(coin, length, first // length * length, last, now)
+    return [wire.candle(row, coin, interval, length, market.perp) for row in rows]
+
+
+def funding_history(venue: PaperVenue, coin: str, start: int, end: int | None) -> list[Json]:
+    """Return `fundingHistory`, oldest first."""
+    rows = [row for row in venue.rates.get(coin, []) if start <= row.time and (end is None or row.time <= end)]
+    return [
+        {
+            "coin": row.coin,
+            "fundingRate": number(row.rate.quantize(RATE_UNIT)),
+            "premium": number(row.premium.quantize(RATE_UNIT)),
+            "time": row.time,
+        }
+        for row in rows[:500]
+    ]
+
+
+def predicted_fundings(node: Node) -> list[Any]:
+    """Return `predictedFundings`: this venue's rate stands for the others, too."""
+    following = (node.market_ms() // HOUR_MS + 1) * HOUR_MS
+    rows: list[Any] = []
+    for coin in node.venue.markets:
+        rate = hourly_rate(Decimal(f"{node.feed.premium(coin, node.market_ms()):.10f}")).quantize(RATE_UNIT)
+        row = {"fundingRate": number(rate), "nextFundingTime": following, "fundingIntervalHours": 1}
+        rows.append([coin, [["HlPerp", row], ["BinPerp", None], ["BybitPerp", None]]])
+    return rows

@@ -1,0 +1,106 @@
+"""Rate limits: request weight per address of the network (REST), actions per account (reference 5.3)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from paper.engine.accounts import Account
+from paper.engine.errors import ActionRefused
+
+Json = dict[str, Any]
+WEIGHT_PER_MINUTE = 1200
+MINUTE_MS = 60_000
+BUFFER = 10_000
+CANCEL_BONUS = 100_000
+THROTTLED_EVERY_MS = 10_000
+LIGHT = {"l2Book", "allMids", "clearinghouseState", "orderStatus", "spotClearinghouseState", "exchangeStatus"}
+PER_TWENTY = {
+    "recentTrades", "historicalOrders", "userFills", "userFillsByTime", "fundingHistory", "userFunding",
+    "userNonFundingLedgerUpdates",
+}  # fmt: skip
+BATCHES = {"order": "orders", "cancel": "cancels", "cancelByCloid": "cancels", "batchModify": "modifies"}
+
+
+def batch_length(action: Json) -> int:
+    """Return how many orders or cancels an action carries, at least one."""
+    rows = action.get(BATCHES.get(str(action.get("type")), ""))
+    return max(len(rows), 1) if isinstance(rows, list) else 1
+
+
+def exchange_weight(action: Json) -> int:
+    """Return the weight of an action."""
+    return 1 + batch_length(action) // 40
+
+
+def info_weight(kind: str) -> int:
+    """Return the weight of a read before its answer is known."""
+    if kind in LIGHT:
+        return 2
+    return 60 if kind == "userRole" else 20
+
+
+def answer_weight(kind: str, answer: Any) -> int:
+    """Return the extra weight of a long answer."""
+    if not isinstance(answer, list):
+        return 0
+    if kind == "candleSnapshot":
+        return len(answer) // 60
+    return len(answer) // 20 if kind in PER_TWENTY else 0
+
+
+@dataclass(slots=True)
+class Limits:
+    """Sliding minute of weights per address; off answers yes to everything."""
+
+    is_on: bool = True
+    spent: dict[str, deque[tuple[int, int]]] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
+
+    def admit_weight(self, ip: str, weight: int, now_ms: int) -> bool:
+        """Spend a weight, or answer no and spend nothing."""
+        if not self.is_on:
+            return True
+        if self._used(ip, now_ms) + weight > WEIGHT_PER_MINUTE:
+            return False
+        self.add_weight(ip, weight, now_ms)
+        return True
+
+    def add_weight(self, ip: str, weight: int, now_ms: int) -> None:
+        """Spend a weight without asking."""
+        if self.is_on and weight:
+            self.spent.setdefault(ip, deque()).append((now_ms, weight))
+            self.totals[ip] = self.totals.get(ip, 0) + weight
+
+    def _used(self, ip: str, now_ms: int) -> int:
+        spent = self.spent.setdefault(ip, deque())
+        while spent and spent[0][0] <= now_ms - MINUTE_MS:
+            self.totals[ip] -= spent.popleft()[1]
+        return self.totals.get(ip, 0)
+
+    def count_action(self, account: Account, action: Json, now_ms: int, *, throttled_counts: bool) -> None:
+        """Count an action against its account; raises ActionRefused when the account has none left."""
+        count = batch_length(action)
+        cap = requests_cap(account)
+        if str(action.get("type")).startswith("cancel"):
+            cap = min(cap + CANCEL_BONUS, 2 * cap)
+        if self.is_on and account.requests_used + count > cap:
+            if now_ms - account.last_throttled_ms < THROTTLED_EVERY_MS:
+                if throttled_counts:
+                    account.last_throttled_ms = now_ms
+                raise ActionRefused(_too_many(account, cap))
+            account.last_throttled_ms = now_ms
+        account.requests_used += count
+
+
+def requests_cap(account: Account) -> int:
+    """Return how many actions an account may send in its life so far."""
+    return BUFFER + int(account.volume) + account.requests_bought
+
+
+def _too_many(account: Account, cap: int) -> str:
+    return (
+        f"Too many cumulative requests sent ({account.requests_used} > {cap}) for cumulative volume traded "
+        f"${account.volume:.2f}. Place taker orders to free up 1 request per USDC traded."
+    )

@@ -1,0 +1,116 @@
+"""One paper Hyperliquid: venue, feed, identities and store put together, without any HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from paper.engine.changes import Changes
+from paper.engine.venue import PaperVenue
+from paper.feeds.feed import Feed
+from paper.hyperliquid.agents import Agents
+from paper.hyperliquid.limits import Limits
+from paper.hyperliquid.nonces import Nonces
+from paper.store import Store
+
+
+@dataclass(slots=True, kw_only=True)
+class Node:
+    """The parts that a request may need; `listeners` get every drained batch of changes after it is durable."""
+
+    venue: PaperVenue
+    feed: Feed
+    store: Store
+    limits: Limits
+    agents: Agents = field(default_factory=Agents)
+    nonces: Nonces = field(default_factory=Nonces)
+    listeners: list[Callable[[Changes], None]] = field(default_factory=list)
+    running: asyncio.Event = field(default_factory=asyncio.Event)
+    started_ms: int = 0
+
+    def market_ms(self) -> int:
+        """Return the market time now."""
+        return self.feed.clock.at(self.venue.clock())
+
+    def commit(self) -> None:
+        """Make everything that changed durable, then tell the streams."""
+        changes = self.venue.drain()
+        if changes.is_durable:
+            self._store(changes)
+        for listener in self.listeners:
+            listener(changes)
+
+    def _store(self, changes: Changes) -> None:
+        store, venue = self.store, self.venue
+        for address in changes.accounts:
+            store.put_row("accounts", address, venue.accounts[address])
+        for oid in changes.orders:
+            store.put_row("orders", oid, venue.orders[oid])
+        for address in changes.agents:
+            live = self.agents.live.get(address)
+            agent = live or self.agents.retired[address]
+            store.put_agent(agent, is_live=live is not None)
+            if live is None:
+                store.forget_nonces(address)
+        store.append("fills", changes.fills)
+        store.append("fundings", changes.fundings)
+        store.append("ledger", changes.ledger)
+        store.append("rates", changes.rates)
+        store.add_nonces(changes.nonces)
+        if changes.is_meta:
+            self.save_meta()
+        store.commit()
+
+    def save_meta(self) -> None:
+        """Put the counters, the clock and the overlays of the feed; the caller commits."""
+        venue, clock = self.venue, self.feed.clock
+        overlays = {
+            coin: [(item.from_ms, item.factor, None if item.fixed is None else str(item.fixed)) for item in items]
+            for coin, items in self.feed.overlays.items()
+        }
+        counters = {
+            "next_oid": venue.next_oid,
+            "next_trade": venue.next_trade,
+            "funded_hour": venue.funded_hour,
+            "fee_income": str(venue.fee_income),
+            "counterparty": str(venue.counterparty),
+            "deposited": str(venue.deposited),
+            "market_ms": clock.at(venue.clock()),
+            "overlays": overlays,
+            "marks": {coin: str(market.mark) for coin, market in venue.markets.items()},
+            "settings": venue.settings.as_json(),
+            "halted_since": venue.halted_since,
+        }
+        self.store.put_meta("counters", counters)
+
+    def change_settings(self, wanted: dict[str, object]) -> None:
+        """Turn switches; halting stops the block time, going on lets the waiting actions run."""
+        settings = self.venue.settings
+        settings.change(wanted)
+        if settings.halted and self.venue.halted_since is None:
+            self.venue.halted_since = self.venue.now()
+        elif not settings.halted:
+            self.venue.halted_since = None
+        self.apply_settings()
+        self.venue.changes.is_meta = True
+        self.commit()
+
+    def apply_settings(self) -> None:
+        """Let the switches take effect on the markets and on the gate of waiting actions."""
+        for market in self.venue.markets.values():
+            market.liquidity.refill_ms = max(self.venue.settings.refill_ms, 1)
+            if market.liquidity.scale != self.venue.settings.depth_scale:
+                market.liquidity.rescale(self.venue.settings.depth_scale)
+        if self.venue.settings.halted:
+            self.running.clear()
+        else:
+            self.running.set()
+
+    def total_usd(self) -> Decimal:
+        """Return all money in the venue: accounts, fee income and the simulated counterparty; deposits alone change it."""
+        accounts = self.venue.accounts.values()
+        held = sum((a.cash + a.spot_usdc for a in accounts), Decimal(0))
+        isolated = sum((p.collateral for a in accounts for p in a.positions.values()), Decimal(0))
+        return held + isolated + self.venue.fee_income + self.venue.counterparty

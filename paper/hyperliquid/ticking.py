@@ -1,0 +1,105 @@
+"""The passing of time: prices move, resting orders fill, triggers fire, funding is paid, accounts are liquidated."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from random import Random
+
+from paper.engine.cancelling import cancel_all
+from paper.engine.funding import HOUR_MS, pay_funding
+from paper.engine.instruments import tick_near
+from paper.engine.liquidation import liquidate_all
+from paper.engine.market import SIMULATED_USER, Market, Trade
+from paper.engine.matching import fill_crossed, settle
+from paper.engine.orders import Status
+from paper.engine.triggers import fire_triggers
+from paper.hyperliquid.node import Node
+
+__all__ = ["HOUR_MS", "run_market", "tick", "update_prices"]
+OVERHANG = 5
+TAPE = Random(0)
+_TAPE_SIZE = Decimal("0.02")
+
+
+def update_prices(node: Node) -> None:
+    """Take mid, mark and oracle of every coin from the feed at the present market time."""
+    now = node.market_ms()
+    for coin, market in node.venue.markets.items():
+        decimals = market.perp.size_decimals
+        mid = tick_near(node.feed.price(coin, now), decimals)
+        premium = Decimal(f"{node.feed.premium(coin, now):.10f}")
+        market.mid = market.mark = mid
+        market.oracle = tick_near(mid / (1 + premium), decimals)
+        market.liquidity.move(mid)
+
+
+def tick(node: Node) -> None:
+    """Let one moment pass; nothing moves while the chain is halted."""
+    venue = node.venue
+    if venue.settings.halted:
+        return
+    update_prices(node)
+    for market in venue.markets.values():
+        _print_trade(node, market)
+    run_market(node)
+    _cancel_scheduled(node)
+    hour = node.market_ms() // HOUR_MS
+    if hour > venue.funded_hour:
+        _pay_hours(node, hour)
+    venue.changes.is_meta = True
+    node.commit()
+
+
+def run_market(node: Node) -> None:
+    """Let the present prices have their effect on orders and accounts."""
+    venue = node.venue
+    for market in venue.markets.values():
+        fill_crossed(venue, market)
+        settle(venue)
+        fire_triggers(venue, market)
+    liquidate_all(venue)
+    settle(venue)
+
+
+def _pay_hours(node: Node, hour: int) -> None:
+    # Market time that runs fast may pass several hours in one tick.
+    for passed in range(max(node.venue.funded_hour + 1, hour - OVERHANG), hour + 1):
+        before = (passed - 1) * HOUR_MS
+        premiums = {coin: Decimal(f"{node.feed.premium(coin, before):.10f}") for coin in node.venue.markets}
+        pay_funding(node.venue, passed, premiums)
+    node.venue.funded_hour = hour
+
+
+def _cancel_scheduled(node: Node) -> None:
+    venue, now = node.venue, node.venue.now()
+    for account in venue.accounts.values():
+        if account.scheduled_cancel_ms is not None and now >= account.scheduled_cancel_ms:
+            account.scheduled_cancel_ms = None
+            account.scheduled_cancel_count += 1
+            cancel_all(venue, account.address, Status.SCHEDULED_CANCEL)
+            venue.touch(account)
+
+
+def _print_trade(node: Node, market: Market) -> None:
+    """Print a trade between simulated parties on the tape; it touches no account and is not stored."""
+    if TAPE.random() > 0.3:
+        return
+    venue, is_buy = node.venue, TAPE.random() < 0.5
+    level = market.best(venue.orders, venue.now(), is_bid=not is_buy)
+    if level is None:
+        return
+    sz = max((level.sz * _TAPE_SIZE).quantize(market.perp.lot), market.perp.lot)
+    tid, digest = venue.take_trade()
+    trade = Trade(
+        coin=market.perp.coin,
+        is_buy=is_buy,
+        px=level.px,
+        sz=sz,
+        time=venue.now(),
+        hash=digest,
+        tid=tid,
+        buyer=SIMULATED_USER,
+        seller=SIMULATED_USER,
+    )
+    market.tape.append(trade)
+    venue.changes.events.append(trade)

@@ -1,0 +1,113 @@
+"""User-signed actions: agents, builder fees, transfers and withdrawals. They act on the signer itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from paper.engine.accounts import Account
+from paper.engine.errors import ActionRefused, Unparsable
+from paper.engine.margin import withdrawable
+from paper.hyperliquid.node import Node
+from paper.hyperliquid.parsing import address, decimal, typed
+from paper.hyperliquid.wire import usd
+
+Json = dict[str, Any]
+Handler = Callable[[Node, Account, Json], Json]
+OK: Json = {"status": "ok", "response": {"type": "default"}}
+WITHDRAWAL_FEE = Decimal(1)
+
+
+def approve_agent(node: Node, account: Account, action: Json) -> Json:
+    """Run `approveAgent`."""
+    name = action.get("agentName") or ""
+    wanted = address(action.get("agentAddress"))
+    if wanted in node.venue.accounts:
+        raise ActionRefused("Extra agent already used.")
+    settings = node.venue.settings
+    changed = node.agents.approve(
+        account.address,
+        wanted,
+        typed(name, str),
+        node.venue.now(),
+        account.volume,
+        zero_revokes=settings.zero_address_revokes,
+    )
+    for agent in changed:
+        node.venue.changes.agents[agent] = None
+        if agent in node.agents.retired:
+            node.nonces.forget(agent)
+    return OK
+
+
+def approve_builder_fee(node: Node, account: Account, action: Json) -> Json:
+    """Run `approveBuilderFee`; the rate is a percentage, kept in tenths of a basis point."""
+    del node
+    rate = typed(action.get("maxFeeRate"), str)
+    if not rate.endswith("%"):
+        raise Unparsable(f"{rate!r} is no rate")
+    tenths = decimal(rate[:-1]) * 1000
+    account.builder_fees[address(action.get("builder"))] = int(tenths)
+    return OK
+
+
+def _amount(action: Json) -> Decimal:
+    # With a vault set the SDK appends " subaccount:0x..." to the amount.
+    amount = decimal(typed(action.get("amount"), str).split(" ", maxsplit=1)[0])
+    if amount <= 0:
+        raise ActionRefused("Withdrawal amount cannot be zero")
+    return amount
+
+
+def send_usd(node: Node, account: Account, action: Json) -> Json:
+    """Run `usdSend`: from perp balance to perp balance."""
+    amount, target = _amount(action), address(action.get("destination"))
+    if target == account.address:
+        raise ActionRefused("Invalid send")
+    if amount > withdrawable(node.venue, account):
+        raise ActionRefused("Insufficient balance for withdrawal.")
+    receiver = node.venue.open_account(target)
+    account.cash -= amount
+    receiver.cash += amount
+    delta: Json = {"type": "internalTransfer", "usdc": usd(amount), "user": account.address, "destination": target}
+    for side in (account, receiver):
+        node.venue.add_ledger(side, delta | {"fee": "0.0"})
+    return OK
+
+
+def withdraw(node: Node, account: Account, action: Json) -> Json:
+    """Run `withdraw3`: the amount leaves the venue, one dollar of it as the fee."""
+    amount = _amount(action)
+    if amount > withdrawable(node.venue, account) or amount <= WITHDRAWAL_FEE:
+        raise ActionRefused("Insufficient balance for withdrawal.")
+    account.cash -= amount
+    node.venue.fee_income += WITHDRAWAL_FEE
+    node.venue.deposited -= amount - WITHDRAWAL_FEE
+    delta: Json = {"type": "withdraw", "usdc": usd(amount), "nonce": action.get("time"), "fee": usd(WITHDRAWAL_FEE)}
+    node.venue.add_ledger(account, delta)
+    return OK
+
+
+def transfer_class(node: Node, account: Account, action: Json) -> Json:
+    """Run `usdClassTransfer`: between the perp and the spot balance."""
+    amount, to_perp = _amount(action), typed(action.get("toPerp"), bool)
+    available = account.spot_usdc if to_perp else withdrawable(node.venue, account)
+    if amount > available:
+        raise ActionRefused(
+            "Insufficient balance for token transfer." if to_perp else "Insufficient balance for withdrawal."
+        )
+    moved = amount if to_perp else -amount
+    account.cash += moved
+    account.spot_usdc -= moved
+    node.venue.add_ledger(account, {"type": "accountClassTransfer", "usdc": usd(amount), "toPerp": to_perp})
+    return OK
+
+
+ACTIONS: dict[str, Handler] = {
+    "approveAgent": approve_agent,
+    "approveBuilderFee": approve_builder_fee,
+    "usdSend": send_usd,
+    "withdraw3": withdraw,
+    "usdClassTransfer": transfer_class,
+}

@@ -1,0 +1,119 @@
+"""The venue's own SQLite file: what was admitted is in it before the answer leaves.
+
+Write-ahead mode without a sync per commit: a killed process loses nothing, a machine that loses power may lose the last moments.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from paper.engine.accounts import Account, Fill, FundingPayment, LedgerUpdate
+from paper.engine.changes import FundingRate
+from paper.engine.orders import Order
+from paper.hyperliquid.agents import Agent
+
+SCHEMA = 1
+_TABLES = """
+create table if not exists meta(key text primary key, body text not null);
+create table if not exists accounts(address text primary key, body blob not null);
+create table if not exists agents(address text primary key, is_live integer not null, body blob not null);
+create table if not exists nonces(signer text not null, nonce integer not null, primary key (signer, nonce)) without rowid;
+create table if not exists orders(oid integer primary key, body blob not null);
+create table if not exists fills(id integer primary key, body blob not null);
+create table if not exists fundings(id integer primary key, body blob not null);
+create table if not exists ledger(id integer primary key, body blob not null);
+create table if not exists rates(id integer primary key, body blob not null);
+"""
+_KINDS: dict[str, TypeAdapter[Any]] = {
+    "accounts": TypeAdapter(Account),
+    "agents": TypeAdapter(Agent),
+    "orders": TypeAdapter(Order),
+    "fills": TypeAdapter(Fill),
+    "fundings": TypeAdapter(FundingPayment),
+    "ledger": TypeAdapter(LedgerUpdate),
+    "rates": TypeAdapter(FundingRate),
+}
+
+
+class BadState(Exception):
+    """The state file cannot be used; the text says why and what to do."""
+
+
+class Store:
+    """One connection, used by one thread; `begin` is implicit, `commit` ends each batch."""
+
+    def __init__(self, path: Path | None) -> None:
+        try:
+            self._database = sqlite3.connect(str(path) if path else ":memory:")
+            self._database.executescript("pragma journal_mode=wal; pragma synchronous=normal;" + _TABLES)
+        except sqlite3.Error as error:
+            raise BadState(f"The state file {path} cannot be opened ({error}); give another --state.") from error
+        schema = self.meta("schema") or SCHEMA
+        if schema != SCHEMA:
+            raise BadState(
+                f"The state file {path} has schema {schema}, this program reads {SCHEMA}; give another --state."
+            )
+        self.put_meta("schema", SCHEMA)
+        self.commit()
+
+    def meta(self, key: str) -> Any:
+        """Return a stored value, None when there is none."""
+        row = self._database.execute("select body from meta where key = ?", (key,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def put_meta(self, key: str, value: Any) -> None:
+        """Store a value."""
+        self._database.execute("insert or replace into meta values (?, ?)", (key, json.dumps(value)))
+
+    def put_row(self, table: str, key: str | int, value: object) -> None:
+        """Store an account, an order or another row that has a key of its own."""
+        body = _KINDS[table].dump_json(value)
+        self._database.execute(f"insert or replace into {table} values (?, ?)", (key, body))  # noqa: S608
+
+    def put_agent(self, agent: Agent, *, is_live: bool) -> None:
+        """Store an approval and whether it still counts."""
+        row = (agent.address, is_live, _KINDS["agents"].dump_json(agent))
+        self._database.execute("insert or replace into agents values (?, ?, ?)", row)
+
+    def append(self, table: str, values: list[Any]) -> None:
+        """Store rows that only ever grow."""
+        if values:
+            rows = [(_KINDS[table].dump_json(value),) for value in values]
+            self._database.executemany(f"insert into {table}(body) values (?)", rows)  # noqa: S608
+
+    def add_nonces(self, used: list[tuple[str, int]]) -> None:
+        """Store used nonces."""
+        self._database.executemany("insert or ignore into nonces values (?, ?)", used)
+
+    def forget_nonces(self, signer: str) -> None:
+        """Drop the nonces of a pruned agent."""
+        self._database.execute("delete from nonces where signer = ?", (signer,))
+
+    def rows(self, table: str) -> Iterator[Any]:
+        """Yield everything of a table in the order in which it came."""
+        kind = _KINDS[table]
+        for (body,) in self._database.execute(f"select body from {table} order by rowid"):  # noqa: S608
+            yield kind.validate_json(body)
+
+    def agents(self) -> Iterator[tuple[Agent, bool]]:
+        """Yield the approvals and whether they still count."""
+        for body, is_live in self._database.execute("select body, is_live from agents order by rowid"):
+            yield _KINDS["agents"].validate_json(body), bool(is_live)
+
+    def nonces(self) -> Iterator[tuple[str, int]]:
+        """Yield used nonces in rising order."""
+        yield from self._database.execute("select signer, nonce from nonces order by signer, nonce")
+
+    def commit(self) -> None:
+        """Make what was put durable."""
+        self._database.commit()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
