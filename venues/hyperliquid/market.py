@@ -139,8 +139,8 @@ class HyperliquidMarket:
         return Snapshot(market_time=market_time, instruments=instruments, contexts=contexts, read_at=started)
 
     def _read_market_time(self, instruments: Mapping[str, Instrument]) -> datetime:
-        coin = next(coin for coin, instrument in instruments.items() if not instrument.is_delisted)
-        return from_millis(self._client.info("l2Book", coin=coin)["time"])
+        traded = [coin for coin, instrument in instruments.items() if not instrument.is_delisted]
+        return from_millis(self._client.info("l2Book", coin=traded[0])["time"])
 
     def _read_candles(self, coin: str, interval: str, count: int, now: datetime) -> CachedCandles:
         step, kind = INTERVALS[interval], "candleSnapshot"

@@ -32,6 +32,7 @@ _STATUSES = {
     "triggered": SightingStatus.TRIGGERED,
     "canceled": SightingStatus.CANCELLED,
     "scheduledCancel": SightingStatus.CANCELLED,
+    "internalCancel": SightingStatus.CANCELLED,
     "rejected": SightingStatus.REJECTED,
 }
 _CODES = {
