@@ -21,7 +21,7 @@ _LOCK = text("select pg_advisory_xact_lock(:space, hashtext(:user))")
 _WAKE = text("select pg_notify(:channel, :user)")
 
 
-def append_event(connection: Connection, user_id: str, kind: str, body: Mapping[str, str]) -> int:
+def emit(connection: Connection, user_id: str, kind: str, body: Mapping[str, str]) -> int:
     """Append an event inside the caller's transaction, as its last act; returns the event's id.
 
     Ids are drawn before a commit, so without the lock a reader could see 8 before 7 and never read 7. The lock is held until the
@@ -43,7 +43,7 @@ class PostgresEvents:
     def append(self, user_id: str, kind: str, body: Mapping[str, str]) -> int:
         """Append an event and wake the listeners; returns its id."""
         with transaction(self._engine) as connection:
-            return append_event(connection, user_id, kind, body)
+            return emit(connection, user_id, kind, body)
 
     def broadcast(self, kind: str, body: Mapping[str, str]) -> int:
         """Append an event for every user; returns how many."""
