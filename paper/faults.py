@@ -53,8 +53,9 @@ class BadFault(Exception):
 class Rule:
     """One fault in force.
 
-    `rate` 0..1 of the requests that fit are hit, drawn from `seed`; `count` is how many are hit at most, None without end; `seconds`
-    is the length of delays and lags; `type` narrows to an action, a read or a channel; `match` to actions with such an order.
+    `rate` 0..1 of the requests that fit are hit, drawn from `seed`; `count` is how many are hit at most, None without
+    end; `seconds` is the length of delays and lags; `type` narrows to an action, a read or a channel; `match` to actions
+    with such an order.
     """
 
     number: int

@@ -1,8 +1,9 @@
 """The simulated makers: levels round the mid that are eaten by takers and refill with time.
 
-Model: the best bid and ask stand half a basis point off the mid and at least one tick apart; twenty levels a side, one basis point
-(at least one tick) apart; a level holds `level_ntl` USD, a tenth more with every step away. What takers take off the front comes back
-linearly, the whole depth within `refill_ms`. Simulated makers always queue behind users at the same price, as their size is newer.
+Model: the best bid and ask stand half a basis point off the mid and at least one tick apart; twenty levels a side,
+one basis point (at least one tick) apart; a level holds `level_ntl` USD, a tenth more with every step away. What takers take
+off the front comes back linearly, the whole depth within `refill_ms`. Simulated makers always queue behind users at the same
+price, as their size is newer.
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ class PaperVenue:
 
     def drain(self) -> Changes:
         """Hand over what changed, and keep copies of the changed accounts for lagging reads."""
-        now = self.clock()
+        now = self.now()
         for address in self.changes.accounts:
             remember(self.accounts[address], self.books[address], now)
         done, self.changes = self.changes, Changes()

@@ -1,11 +1,11 @@
 """A series of bars as a continuous price over market time.
 
-Rules. Market time is wall time at the first start and runs `speed` times as fast; after a restart it goes on from where it was saved,
-or from the wall clock if that is ahead. A series is shifted so that bar `anchor` starts at the bar boundary (UTC) at or before the
-market time of the first start; a series that ends is run backwards and forwards again (mirrored), so that any market time has a
-price without a jump. Inside a bar the price goes open, far extreme, near extreme, close in straight lines of a third each: low
-first when the bar closes up, high first when it closes down. Prices are therefore a pure function of market time, and the forming
-candle is exactly what a client saw.
+Rules. Market time is wall time at the first start and runs `speed` times as fast; after a restart it goes on from where
+it was saved, or from the wall clock if that is ahead. A series is shifted so that bar `anchor` starts at the bar boundary
+(UTC) at or before the market time of the first start; a series that ends is run backwards and forwards again (mirrored), so
+that any market time has a price without a jump. Inside a bar the price goes open, far extreme, near extreme, close in
+straight lines of a third each: low first when the bar closes up, high first when it closes down. Prices are therefore a
+pure function of market time, and the forming candle is exactly what a client saw.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from statistics import median_low
 
@@ -30,7 +31,7 @@ def load(template: str, coin: str) -> tuple[tuple[Bar, ...], int]:
     rows = sorted(_rows(path))
     if len(rows) < 3:
         raise BadFeed(f"{path} has {len(rows)} bars; at least 3 are needed.")
-    bar_ms = median_low(later[0] - earlier[0] for earlier, later in zip(rows, rows[1:], strict=False))
+    bar_ms = median_low(later[0] - earlier[0] for earlier, later in pairwise(rows))
     if bar_ms <= 0:
         raise BadFeed(f"{path} repeats bars of the same time.")
     # The last recorded bar may be cut off by the end of the recording.
@@ -39,7 +40,7 @@ def load(template: str, coin: str) -> tuple[tuple[Bar, ...], int]:
 
 def _without_gaps(rows: list[tuple[int, Bar]], bar_ms: int) -> Iterator[Bar]:
     """Yield one bar per step; a hole is filled with flat bars at the last close, as a venue without trades shows it."""
-    expected = rows[0][0]
+    expected, last = rows[0]
     for time, bar in rows:
         while expected < time:
             yield Bar(last.close, last.close, last.close, last.close, 0.0)

@@ -12,16 +12,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from paper.engine.cancelling import cancel
 from paper.engine.errors import OrderRefused, Unparsable
 from paper.engine.instruments import tick_down, tick_near, tick_up
 from paper.engine.matching import settle
-from paper.engine.orders import Order, Origin, Tif
+from paper.engine.orders import Origin, Tif
 from paper.engine.placing import place_batch
 from paper.engine.requests import ActionContext, Failed, OrderRequest
 from paper.engine.trades import execute
 from paper.faults import BadFault, Faults
 from paper.hyperliquid import wire
 from paper.hyperliquid.node import Node
+from paper.hyperliquid.order_log import order_log
 from paper.hyperliquid.parsing import address
 from paper.hyperliquid.ticking import run_market, update_prices
 from paper.hyperliquid.wire import bare, number, usd
@@ -104,6 +106,11 @@ class Control:
             raise BadControl(str(error)) from None
         return self._node.venue.settings.as_json()
 
+    def shown_settings(self, query: dict[str, str]) -> Json:
+        """List the switches."""
+        del query
+        return self._node.venue.settings.as_json()
+
     def trade(self, body: Json) -> Json:
         """Trade by hand for a user: at the market, or resting at `px`."""
         venue, coin, size = self._node.venue, self._coin(body), _decimal(body, "sz")
@@ -149,8 +156,6 @@ class Control:
 
     def cancel(self, body: Json) -> Json:
         """Cancel an order by hand for its user."""
-        from paper.engine.cancelling import cancel
-
         venue, oid = self._node.venue, body.get("oid")
         order = venue.orders.get(oid) if isinstance(oid, int) else None
         if order is None:
@@ -169,12 +174,14 @@ class Control:
         except BadFault as error:
             raise BadControl(str(error)) from None
 
-    def faults(self) -> list[Json]:
+    def faults(self, query: dict[str, str]) -> list[Json]:
         """List the faults in force with their hits."""
+        del query
         return [rule.as_json() for rule in self._faults.rules]
 
-    def clear_faults(self, number: int | None) -> Json:
-        """Lift all faults, or one."""
+    def clear_faults(self, query: dict[str, str]) -> Json:
+        """Lift all faults, or the one of an `id`."""
+        number = int(query["id"]) if "id" in query else None
         self._faults.clear(number)
         return {"faults": len(self._faults.rules)}
 
@@ -193,51 +200,27 @@ class Control:
         rows = [row for name in wanted if name in books for row in books[name].fills if row.time >= since]
         return [{"user": row.user, **wire.fill(row)} for row in sorted(rows, key=lambda row: row.time)]
 
-    def clock(self) -> Json:
+    def clock(self, query: dict[str, str]) -> Json:
         """Tell wall, block and market time."""
+        del query
         node = self._node
         times = {"wall_ms": node.venue.clock(), "block_ms": node.venue.now(), "market_ms": node.market_ms()}
         return times | {"speed": node.feed.clock.speed}
 
-    def health(self) -> Json:
+    def health(self, query: dict[str, str]) -> Json:
         """Tell that the venue lives and how large it is."""
         venue = self._node.venue
         marks = {coin: number(market.mark) for coin, market in venue.markets.items()}
         counts = {"accounts": len(venue.accounts), "orders": len(venue.orders), "connections": self._hub.count}
         balanced = self._node.total_usd() == venue.deposited
-        return {"status": "ok", "venue": "hyperliquid", **counts, "marks": marks, "balanced": balanced, **self.clock()}
-
-
-def order_log(order: Order) -> Json:
-    """Return everything the venue knows of an order."""
-    trigger = order.trigger
-    return {
-        "time": order.admitted_ms,
-        "oid": order.oid,
-        "cloid": order.cloid,
-        "user": order.user,
-        "coin": order.coin,
-        "side": wire.side(is_buy=order.is_buy),
-        "limitPx": number(order.limit_px),
-        "sz": number(order.sz),
-        "origSz": number(order.orig_sz),
-        "filledSz": number(order.filled_sz),
-        "avgPx": number(order.average_px.quantize(Decimal("1e-8"))),
-        "reduceOnly": order.reduce_only,
-        "tif": order.tif,
-        "trigger": None
-        if trigger is None
-        else {"px": number(trigger.px), "isMarket": trigger.is_market, "tpsl": trigger.tpsl, "fired": order.is_fired},
-        "isPositionTpsl": order.is_position_tpsl,
-        "status": order.status,
-        "statusTime": order.events[-1].ms if order.events else order.admitted_ms,
-        "error": order.error,
-        "signer": order.origin.signer,
-        "nonce": order.origin.nonce,
-        "expiresAfter": order.origin.expires_after,
-        "isLiquidation": order.is_liquidation,
-        "isManual": order.is_manual,
-    }
+        return {
+            "status": "ok",
+            "venue": "hyperliquid",
+            **counts,
+            "marks": marks,
+            "balanced": balanced,
+            **self.clock(query),
+        }
 
 
 def _from_loopback(request: Request) -> bool:
@@ -290,12 +273,12 @@ def control_routes(control: Control) -> list[Route]:
     gets: dict[str, Callable[[dict[str, str]], Any]] = {
         "orders": control.orders,
         "fills": control.fills,
-        "faults": lambda query: control.faults(),
-        "settings": lambda query: control.settings({}),
-        "clock": lambda query: control.clock(),
-        "health": lambda query: control.health(),
+        "faults": control.faults,
+        "settings": control.shown_settings,
+        "clock": control.clock,
+        "health": control.health,
     }
-    lift = _got(lambda query: control.clear_faults(int(query["id"]) if "id" in query else None))
+    lift = _got(control.clear_faults)
     return [
         *(Route(f"/control/{name}", _posted(answer), methods=["POST"]) for name, answer in posts.items()),
         *(Route(f"/control/{name}", _got(answer), methods=["GET"]) for name, answer in gets.items()),

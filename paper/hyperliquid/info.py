@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from paper.engine.errors import Unparsable
+from paper.engine.venue import PaperVenue
 from paper.hyperliquid import info_account, info_market, wire
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.parsing import address, cloid, typed
@@ -81,7 +82,8 @@ def _order_status(node: Node, row: Json, as_of: int | None) -> Any:
 
 
 def _user_fills(node: Node, row: Json, as_of: int | None) -> Any:
-    rows = info_account.fills(node.venue, _user(row), as_of)[-info_account.ROWS :]
+    rows = info_account.fills(node.venue, _user(row), as_of)
+    rows = (info_account.aggregated(rows) if row.get("aggregateByTime") else rows)[-info_account.ROWS :]
     return [wire.fill(fill) for fill in reversed(rows)]
 
 
@@ -89,6 +91,8 @@ def _fills_by_time(node: Node, row: Json, as_of: int | None) -> Any:
     start, end = _times(row)
     rows = info_account.fills(node.venue, _user(row), as_of)[-info_account.REACHABLE_FILLS :]
     wanted = [fill for fill in rows if start <= fill.time <= end]
+    if row.get("aggregateByTime"):
+        wanted = info_account.aggregated(wanted)
     if row.get("reversed"):
         wanted.reverse()
     return [wire.fill(fill) for fill in wanted[: info_account.ROWS]]
@@ -145,45 +149,96 @@ def _exchange_status(node: Node, row: Json, as_of: int | None) -> Any:
     return {"time": node.venue.now(), "specialStatuses": None}
 
 
+def _fixed(value: Any) -> Read:
+    """Answer always the same."""
+
+    def read(node: Node, row: Json, as_of: int | None) -> Any:
+        del node, row, as_of
+        return value
+
+    return read
+
+
+def _of_user(value: Any) -> Read:
+    """Answer the same for every well-formed address."""
+
+    def read(node: Node, row: Json, as_of: int | None) -> Any:
+        del node, as_of
+        _user(row)
+        return value
+
+    return read
+
+
+def _of_venue(compute: Callable[[PaperVenue], Any]) -> Read:
+    def read(node: Node, row: Json, as_of: int | None) -> Any:
+        del row, as_of
+        return compute(node.venue)
+
+    return read
+
+
+def _of_account(compute: Callable[[PaperVenue, str], Any]) -> Read:
+    def read(node: Node, row: Json, as_of: int | None) -> Any:
+        del as_of
+        return compute(node.venue, _user(row))
+
+    return read
+
+
+def _of_account_at(compute: Callable[[PaperVenue, str, int | None], Any]) -> Read:
+    def read(node: Node, row: Json, as_of: int | None) -> Any:
+        return compute(node.venue, _user(row), as_of)
+
+    return read
+
+
+def _candles(node: Node, row: Json, as_of: int | None) -> Any:
+    del as_of
+    return info_market.candle_snapshot(node, typed(row.get("req"), dict))
+
+
+def _predicted(node: Node, row: Json, as_of: int | None) -> Any:
+    del row, as_of
+    return info_market.predicted_fundings(node)
+
+
+_LARGEST_MARKET_ORDERS = [[25, "30000000.0"], [20, "5000000.0"], [10, "2000000.0"], [1, "500000.0"]]
+
 READS: dict[str, Read] = {
-    "meta": lambda node, row, as_of: info_market.meta(node.venue),
-    "spotMeta": lambda node, row, as_of: info_market.spot_meta(),
+    "meta": _of_venue(info_market.meta),
+    "spotMeta": _fixed(info_market.spot_meta()),
     "metaAndAssetCtxs": _contexts,
-    "spotMetaAndAssetCtxs": lambda node, row, as_of: info_market.spot_contexts(),
-    "perpDexs": lambda node, row, as_of: [None],
-    "allMids": lambda node, row, as_of: info_market.all_mids(node.venue),
+    "spotMetaAndAssetCtxs": _fixed(info_market.spot_contexts()),
+    "perpDexs": _fixed([None]),
+    "allMids": _of_venue(info_market.all_mids),
     "l2Book": _l2_book,
-    "candleSnapshot": lambda node, row, as_of: info_market.candle_snapshot(node, typed(row.get("req"), dict)),
+    "candleSnapshot": _candles,
     "fundingHistory": _funding_history,
-    "predictedFundings": lambda node, row, as_of: info_market.predicted_fundings(node),
+    "predictedFundings": _predicted,
     "recentTrades": _recent_trades,
     "marginTable": _margin_table,
-    "perpsAtOpenInterestCap": lambda node, row, as_of: [],
-    "maxMarketOrderNtls": lambda node, row, as_of: [
-        [25, "30000000.0"],
-        [20, "5000000.0"],
-        [10, "2000000.0"],
-        [1, "500000.0"],
-    ],
+    "perpsAtOpenInterestCap": _fixed([]),
+    "maxMarketOrderNtls": _fixed(_LARGEST_MARKET_ORDERS),
     "exchangeStatus": _exchange_status,
-    "clearinghouseState": lambda node, row, as_of: info_account.clearinghouse_state(node.venue, _user(row), as_of),
-    "spotClearinghouseState": lambda node, row, as_of: info_account.spot_state(node.venue, _user(row)),
+    "clearinghouseState": _of_account_at(info_account.clearinghouse_state),
+    "spotClearinghouseState": _of_account(info_account.spot_state),
     "activeAssetData": _active_asset_data,
-    "openOrders": lambda node, row, as_of: info_account.open_orders(node.venue, _user(row), as_of),
-    "frontendOpenOrders": lambda node, row, as_of: info_account.frontend_open_orders(node.venue, _user(row), as_of),
+    "openOrders": _of_account_at(info_account.open_orders),
+    "frontendOpenOrders": _of_account_at(info_account.frontend_open_orders),
     "orderStatus": _order_status,
-    "historicalOrders": lambda node, row, as_of: info_account.historical_orders(node.venue, _user(row), as_of),
+    "historicalOrders": _of_account_at(info_account.historical_orders),
     "userFills": _user_fills,
     "userFillsByTime": _fills_by_time,
     "userFunding": _user_funding,
     "userNonFundingLedgerUpdates": _ledger,
-    "userFees": lambda node, row, as_of: info_account.user_fees(node.venue, _user(row)),
-    "userRateLimit": lambda node, row, as_of: info_account.user_rate_limit(node.venue, _user(row)),
+    "userFees": _of_account(info_account.user_fees),
+    "userRateLimit": _of_account(info_account.user_rate_limit),
     "userRole": _role,
     "extraAgents": _extra_agents,
-    "subAccounts": lambda node, row, as_of: _user(row) and None,
-    "portfolio": lambda node, row, as_of: info_account.portfolio(node.venue, _user(row)),
+    "subAccounts": _of_user(None),
+    "portfolio": _of_account(info_account.portfolio),
     "maxBuilderFee": _max_builder_fee,
-    "userAbstraction": lambda node, row, as_of: _user(row) and "disabled",
-    "userVaultEquities": lambda node, row, as_of: _user(row) and [],
+    "userAbstraction": _of_user("disabled"),
+    "userVaultEquities": _of_user([]),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +14,6 @@ from paper.engine.margin import (
     liquidation_px,
     maximum_size,
     position_margin,
-    required_margin,
     total_notional,
     withdrawable,
 )
@@ -46,20 +46,9 @@ def _at(venue: PaperVenue, user: str, as_of: int | None) -> Account:
 def clearinghouse_state(venue: PaperVenue, user: str, as_of: int | None = None) -> Json:
     """Return `clearinghouseState`; an address without an account is an empty one."""
     account = _at(venue, user, as_of)
-    value, cross = account_value(venue, account), cross_value(venue, account)
-    has_cross = any(position.is_cross for position in account.positions.values())
-    cross_used = required_margin(venue, account) if has_cross else ZERO
-    isolated = sum((position_margin(venue, p) for p in account.positions.values() if not p.is_cross), ZERO)
-    only_isolated = bool(account.positions) and not has_cross and cross == 0
     return {
-        "marginSummary": _summary(venue, account, value, _positions_margin(venue, account, cross_only=True) + isolated),
-        "crossMarginSummary": _summary(
-            venue,
-            account,
-            ZERO if only_isolated else cross,
-            min(_positions_margin(venue, account, cross_only=True), cross_used),
-            cross_only=True,
-        ),
+        "marginSummary": _summary(venue, account, account_value(venue, account), cross_only=False),
+        "crossMarginSummary": _summary(venue, account, cross_value(venue, account), cross_only=True),
         "crossMaintenanceMarginUsed": usd(cross_maintenance(venue, account)),
         "withdrawable": usd(withdrawable(venue, account)),
         "assetPositions": [
@@ -70,14 +59,10 @@ def clearinghouse_state(venue: PaperVenue, user: str, as_of: int | None = None) 
     }
 
 
-def _positions_margin(venue: PaperVenue, account: Account, *, cross_only: bool) -> Decimal:
-    positions = (p for p in account.positions.values() if p.is_cross or not cross_only)
-    return sum((position_margin(venue, p) for p in positions), ZERO)
-
-
-def _summary(venue: PaperVenue, account: Account, value: Decimal, used: Decimal, *, cross_only: bool = False) -> Json:
-    positions = (p for p in account.positions.values() if p.is_cross or not cross_only)
+def _summary(venue: PaperVenue, account: Account, value: Decimal, *, cross_only: bool) -> Json:
+    positions = [p for p in account.positions.values() if p.is_cross or not cross_only]
     signed = sum((p.szi * venue.mark(p.coin) for p in positions), ZERO)
+    used = sum((position_margin(venue, p) for p in positions), ZERO)
     return {
         "accountValue": usd(value),
         "totalNtlPos": usd(total_notional(venue, account, cross_only=cross_only)),
@@ -210,6 +195,25 @@ def fills(venue: PaperVenue, user: str, as_of: int | None = None) -> list[Fill]:
     books = venue.books.get(user)
     rows = books.fills if books else []
     return rows if as_of is None else [row for row in rows if row.time <= as_of]
+
+
+def aggregated(rows: list[Fill]) -> list[Fill]:
+    """Merge the fills of one crossing order at one moment: sizes, fees and profits add up, the price is their average."""
+    merged: list[Fill] = []
+    for row in rows:
+        last = merged[-1] if merged else None
+        if last is None or not row.crossed or (last.oid, last.time) != (row.oid, row.time):
+            merged.append(row)
+            continue
+        size = last.sz + row.sz
+        merged[-1] = replace(
+            last,
+            sz=size,
+            px=((last.px * last.sz + row.px * row.sz) / size).quantize(Decimal("1e-10")),
+            fee=last.fee + row.fee,
+            closed_pnl=last.closed_pnl + row.closed_pnl,
+        )
+    return merged
 
 
 def user_fees(venue: PaperVenue, user: str) -> Json:

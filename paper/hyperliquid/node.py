@@ -29,6 +29,7 @@ class Node:
     listeners: list[Callable[[Changes], None]] = field(default_factory=list)
     running: asyncio.Event = field(default_factory=asyncio.Event)
     started_ms: int = 0
+    ticks: int = 0
 
     def market_ms(self) -> int:
         """Return the market time now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -16,9 +17,11 @@ from starlette.websockets import WebSocket
 
 from paper.engine.errors import Unparsable
 from paper.faults import Fault, Faults, Rule
-from paper.hyperliquid import exchange, info
+from paper.hyperliquid import exchange as actions
+from paper.hyperliquid import info as reads
 from paper.hyperliquid.control import Control, control_routes
 from paper.hyperliquid.described import described_orders
+from paper.hyperliquid.exchange import Envelope
 from paper.hyperliquid.limits import answer_weight, exchange_weight, info_weight
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.ticking import tick
@@ -26,6 +29,8 @@ from paper.hyperliquid.ws import Hub
 
 Json = dict[str, Any]
 TICK_S = 0.25
+LATE_ACK_S = 0.3
+log = logging.getLogger("paper.hyperliquid")
 UNPARSABLE = "Failed to deserialize the JSON body into the target type"
 AFTER = {
     Fault.EXECUTE_THEN_429: 429,
@@ -97,9 +102,9 @@ class Server:
 
     async def _read(self, ip: str, kind: str, body: Any) -> Response:
         lag = self.faults.lag(kind)
-        as_of = self.node.venue.clock() - int(lag * 1000) if lag else None
+        as_of = self.node.venue.now() - int(lag * 1000) if lag else None
         try:
-            answer = info.answer(self.node, body, as_of)
+            answer = reads.answer(self.node, body, as_of)
         except Unparsable:
             return PlainTextResponse(UNPARSABLE, 422)
         self.node.limits.add_weight(ip, answer_weight(kind, answer), self.node.venue.clock())
@@ -108,7 +113,7 @@ class Server:
     async def exchange(self, request: Request) -> Response:
         """Run an action."""
         try:
-            envelope = exchange.read_envelope(json.loads(await request.body()))
+            envelope = actions.read_envelope(json.loads(await request.body()))
         except (ValueError, Unparsable):
             return PlainTextResponse(UNPARSABLE, 422)
         ip, now = _ip(request), self.node.venue.clock()
@@ -118,7 +123,7 @@ class Server:
         run = self._runner(envelope)
         return await (run() if rule is None else self._faulty(request, rule, run))
 
-    def _runner(self, envelope: exchange.Envelope) -> Callable[[], Awaitable[Response]]:
+    def _runner(self, envelope: Envelope) -> Callable[[], Awaitable[Response]]:
         async def run() -> Response:
             try:
                 return JSONResponse(await self.act(envelope))
@@ -127,15 +132,17 @@ class Server:
 
         return run
 
-    async def act(self, envelope: exchange.Envelope) -> Json:
+    async def act(self, envelope: Envelope) -> Json:
         """Run an action when the chain lets it, whoever still waits for the answer."""
         settings = self.node.venue.settings
         if str(envelope.action["type"]).startswith("cancel") and settings.cancel_delay_s:
             await asyncio.sleep(float(settings.cancel_delay_s))
         await self.node.running.wait()
-        answer = exchange.run(self.node, envelope)
-        if settings.answer_delay_s:
-            await asyncio.sleep(float(settings.answer_delay_s))
+        answer = actions.run(self.node, envelope)
+        log.info("%s -> %s", envelope.action, answer)
+        wait = max(float(settings.answer_delay_s), LATE_ACK_S if settings.fill_before_ack else 0.0)
+        if wait:
+            await asyncio.sleep(wait)
         return answer
 
     async def _faulty(self, request: Request, rule: Rule, run: Callable[[], Awaitable[Response]]) -> Response:

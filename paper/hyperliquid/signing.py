@@ -92,12 +92,13 @@ def recover(digest: bytes, signature: dict[str, Any]) -> str:
     """Return the lower-case address behind a signature over a digest; r and s may lack leading zeros."""
     try:
         r, s, v = int(signature["r"], 16), int(signature["s"], 16), int(signature["v"])
-        if not (0 < r < _CURVE_ORDER and 0 < s < _CURVE_ORDER and v in {27, 28}):
-            raise BadSignature("out of range")
-        key = PublicKey.from_signature_and_message(_word(r) + _word(s) + bytes([v - 27]), digest, hasher=None)
     except (KeyError, TypeError, ValueError) as error:
         raise BadSignature(str(error)) from error
-    except Exception as error:
+    if not (0 < r < _CURVE_ORDER and 0 < s < _CURVE_ORDER and v in {27, 28}):
+        raise BadSignature("out of range")
+    try:
         # coincurve raises a bare Exception when no key fits the signature.
+        key = PublicKey.from_signature_and_message(_word(r) + _word(s) + bytes([v - 27]), digest, hasher=None)
+    except Exception as error:
         raise BadSignature(str(error)) from error
     return "0x" + keccak(key.format(compressed=False)[1:])[-20:].hex()

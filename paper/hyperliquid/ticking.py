@@ -41,7 +41,8 @@ def tick(node: Node) -> None:
     update_prices(node)
     for market in venue.markets.values():
         _print_trade(node, market)
-    run_market(node)
+    run_market(node, with_liquidation=node.ticks % 4 == 0)
+    node.ticks += 1
     _cancel_scheduled(node)
     hour = node.market_ms() // HOUR_MS
     if hour > venue.funded_hour:
@@ -50,15 +51,16 @@ def tick(node: Node) -> None:
     node.commit()
 
 
-def run_market(node: Node) -> None:
+def run_market(node: Node, *, with_liquidation: bool = True) -> None:
     """Let the present prices have their effect on orders and accounts."""
     venue = node.venue
     for market in venue.markets.values():
         fill_crossed(venue, market)
         settle(venue)
         fire_triggers(venue, market)
-    liquidate_all(venue)
-    settle(venue)
+    if with_liquidation:
+        liquidate_all(venue)
+        settle(venue)
 
 
 def _pay_hours(node: Node, hour: int) -> None:

@@ -17,6 +17,7 @@ from paper.engine.errors import Unparsable
 from paper.faults import Fault, Faults
 from paper.hyperliquid import channels, exchange, info
 from paper.hyperliquid.node import Node
+from paper.hyperliquid.parsing import typed
 
 Json = dict[str, Any]
 CONNECTIONS = 10
@@ -24,6 +25,7 @@ SUBSCRIPTIONS = 1000
 USERS = 15
 IDLE_S = 60.0
 PENDING_POSTS = 100
+GREETING = "Websocket connection established."
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +66,7 @@ class Hub:
             await socket.close(1008)
             return
         await socket.accept()
+        await socket.send_text(GREETING)
         connection = Connection(ip=ip)
         self._connections.add(connection)
         reader = asyncio.create_task(self._read(socket, connection))
@@ -172,6 +175,7 @@ class Hub:
         payload = request.get("payload")
         try:
             if request["type"] == "info":
+                payload = typed(payload, dict)
                 data = info.answer(self._node, payload)
                 response: Json = {"type": "info", "payload": {"type": payload["type"], "data": data}}
             else:
