@@ -10,7 +10,6 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.approvals import AccountBook, PortfolioSync
-from activities.books import Breakers, Diary, Phases, Portfolios
 from activities.errors import translated
 from activities.ports import Advisers, Clock
 from activities.wishes import Desk, Held, intents_of
@@ -23,6 +22,7 @@ from domain.days import is_active
 from domain.decisions import Advice, MarketView, Situation
 from domain.errors import HoldfastError, Refused
 from domain.intents import TERMINAL_PHASES, Intent
+from storage.base import Diary, Portfolios, RiskBook, Supervision
 from storage.journal import Gate, Intents
 from venues.base import MarketData, VenueDirectory
 
@@ -39,9 +39,9 @@ class CycleParts:
     advisers: Advisers
     diary: Diary
     portfolios: Portfolios
-    breakers: Breakers
+    risk: RiskBook
     intents: Intents
-    phases: Phases
+    supervision: Supervision
     gate: Gate
     sync: PortfolioSync
     now: Clock
@@ -75,7 +75,7 @@ class DecisionActivities:
         self._parts.diary.show_agent(shown)
 
     def _answer(self, request: CycleRequest, outcome: CycleOutcome) -> CycleOutcome:
-        phases = self._parts.phases.phases(request.open_intents)
+        phases = self._parts.supervision.phases(request.open_intents)
         finished = tuple(name for name in request.open_intents if phases.get(name) in TERMINAL_PHASES)
         # Simulate records what it would do; nothing of it may reach the order gate.
         intents = outcome.intents if request.config.mode is AgentMode.LIVE else ()
@@ -113,7 +113,7 @@ class DecisionActivities:
         closed_by = self._parts.gate.closed_by(venue=config.venue, user_id=config.user_id, agent_id=config.agent_id)
         if closed_by:
             return closed_by
-        breaker = self._parts.breakers.breaker(account.account_id)
+        breaker = self._parts.risk.breaker(account.account_id)
         return f"circuit breaker: {breaker.reason}" if breaker is not None and is_active(breaker, at) else ""
 
     def _desk(self, config: AgentConfig, cycle: int, at: datetime, situation: Situation) -> Desk:

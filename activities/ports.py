@@ -10,9 +10,11 @@ from datetime import datetime
 from typing import Protocol
 
 from advisors.base import Advisor
-from domain.accounts import AccountRef, Portfolio
+from domain.accounts import AccountRef
 from domain.notices import Notice
 from domain.orders import OrderAck, OrderKey
+from domain.watch import CloseOrder, CloseReport
+from venues.base import UserStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,9 @@ class Executions(Protocol):
 
     def close_intents(self, intent_ids: tuple[str, ...], *, reason: str) -> int:
         """Ask the owners of positions to close them; returns how many were reached."""
+
+    def ensure_shards(self, shards: tuple[tuple[str, str, str, int], ...]) -> tuple[str, ...]:
+        """Start the StreamShardWorkflows (venue, network, egress, shard) that do not run; returns the ids of those started."""
 
     def fills_recorded(self, intent_id: str, trade_ids: tuple[str, ...]) -> bool:
         """Tell the owner of a slot that its fills were journaled; False when it has ended."""
@@ -86,13 +91,20 @@ class Advisers(Protocol):
 
 
 class Closer(Protocol):
-    """Closes and protects from the venue's truth, whoever owns the position."""
+    """Closes and protects from the venue's truth, whoever owns the position; failures come as Temporal's."""
 
-    def close_position(self, account: AccountRef, coin: str, *, reason: str) -> Portfolio | None:
-        """Close what the venue shows in a coin, reduce-only; nothing happens when it is flat."""
+    def close_position(self, order: CloseOrder) -> CloseReport:
+        """Take one step of a close; raises a retryable failure until flat is proved."""
 
     def protect_orphan(self, account: AccountRef, coin: str) -> bool:
         """Place a protective stop for a position without a live owner; False when it has one already."""
+
+
+class Streams(Protocol):
+    """The user streams of venues."""
+
+    def of(self, venue: str, network: str) -> UserStream:
+        """Return a stream of its own for one reader; raises Misconfigured(venue_unknown)."""
 
 
 class Settler(Protocol):

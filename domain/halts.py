@@ -43,6 +43,7 @@ class EmergencyStop:
     agent_id: str
     account_id: str
     coins: tuple[str, ...]
+    asked_at: datetime
     open_intents: tuple[str, ...] = ()
     reason: str = "by hand"
     by: str = ""

@@ -89,6 +89,14 @@ WATCH = Options(
 )
 """Long rounds over many rows, heartbeating: drain, broadcast, watchdog."""
 
+DRAIN = Options(
+    start_to_close_timeout=timedelta(minutes=5),
+    heartbeat_timeout=timedelta(seconds=10),
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=1)),
+    priority=URGENT,
+)
+"""A halt's drain: retried at once, since people wait for it."""
+
 
 def fair(base: Options, user_id: str) -> Options:
     """Give each user the same share of a busy queue."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -141,6 +142,16 @@ class PaperIntent:
         self._ended = IntentPhase.CLOSED
 
 
+async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 20.0) -> None:
+    """Poll until it holds; fails at the deadline."""
+    async with asyncio.timeout(seconds):
+        while True:  # what is awaited happens in other threads, so it is looked for
+            holds = condition()
+            if holds is True or (not isinstance(holds, bool) and await holds):
+                return
+            await asyncio.sleep(0.02)
+
+
 class Fleet:
     """One worker per queue, all with the same fakes."""
 
@@ -151,7 +162,7 @@ class Fleet:
         workflows: list[type],
         activities: list[Callable[..., Any]],
     ) -> None:
-        self._pool = ThreadPoolExecutor(128)  # as many as a worker's activity slots, else slots are taken and idle
+        self._pool = ThreadPoolExecutor(160)  # as many as a worker's activity slots, else slots are taken and idle
         self._workers: list[AbstractAsyncContextManager[Any]] = [
             Worker(client, task_queue=ids.QUEUE_WORKFLOW, workflows=workflows, workflow_runner=sandbox.runner()),
             *(
@@ -162,7 +173,7 @@ class Fleet:
                     activity_executor=self._pool,
                     max_concurrent_activities=40,
                 )
-                for queue in (ids.QUEUE_READ, ids.QUEUE_CLOSE, ids.QUEUE_STREAM)
+                for queue in (ids.QUEUE_READ, ids.QUEUE_CLOSE, ids.QUEUE_STREAM, ids.queue_open("hyperliquid"))
             ),
         ]
 

@@ -36,6 +36,13 @@ class Wake:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResetBreaker:
+    """Signal `reset_breaker`."""
+
+    by: str = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStatus:
     """Answer of query `status`; `unexplained` is a money amount that must be 0."""
 

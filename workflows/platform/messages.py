@@ -44,6 +44,8 @@ class PlatformProgress:
 
     halts: tuple[Halt, ...] = ()
     epoch: str = ""
+    closed_at: datetime | None = None
+    drained_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

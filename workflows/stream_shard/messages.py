@@ -15,3 +15,4 @@ class StreamShardInput:
     egress: str = "default"
     shard: int = 0
     sync_every: timedelta = timedelta(seconds=30)
+    run_for: timedelta = timedelta(hours=1)

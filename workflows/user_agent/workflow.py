@@ -276,7 +276,7 @@ class UserAgentWorkflow:
             self._emergency(),
             task_queue=ids.QUEUE_CLOSE,
             summary="halt, drain, cancel, close, prove flat",
-            **options.CLOSE,
+            **options.WATCH,
         )
         self._progress = replace(self._progress, open_intents=(), last_note=wording.of_flat(outcome))
         await self._tell(
@@ -296,6 +296,7 @@ class UserAgentWorkflow:
             agent_id=self._config.agent_id,
             account_id=self._config.account_id,
             coins=self._config.coins,
+            asked_at=workflow.now(),
             open_intents=self._progress.open_intents,
             reason=self._progress.reason or "by hand",
             by=self._progress.by,

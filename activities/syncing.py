@@ -1,0 +1,75 @@
+"""Reading one account from its venue into the read model and the fills journal."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from activities.ports import Executions
+from domain.accounts import AccountRef, Portfolio
+from domain.errors import HoldfastError
+from domain.fills import Fill
+from storage.base import Portfolios
+from storage.journal import Fills, Intents
+from venues.base import VenueDirectory
+
+_OVERLAP = timedelta(minutes=5)
+"""Fills are read again from before the newest known one: lookups lag, and what comes late may be older than what came first."""
+
+_log = logging.getLogger(__name__)
+
+
+class AccountSync:
+    """Keeps the read model and the fills journal; two may run at once, since all they write is idempotent."""
+
+    def __init__(
+        self,
+        *,
+        venues: VenueDirectory,
+        portfolios: Portfolios,
+        fills: Fills,
+        intents: Intents,
+        executions: Executions | None = None,
+    ) -> None:
+        self._venues = venues
+        self._portfolios = portfolios
+        self._fills = fills
+        self._intents = intents
+        self._executions = executions
+
+    def sync(self, account: AccountRef) -> Portfolio:
+        """Read and save the portfolio now, then the fills that led to it."""
+        venue = self._venues.of(account.venue, account.network)
+        portfolio = venue.accounts.portfolio(account)
+        # Saved before anything else is read: approvals count what was filled after the save as still reserved.
+        self._portfolios.save(account, portfolio)
+        self.read_fills(account)
+        return portfolio
+
+    def read_fills(self, account: AccountRef) -> tuple[Fill, ...]:
+        """Journal the fills since the cursor and tell the owners of their slots; returns the new ones."""
+        venue = self._venues.of(account.venue, account.network)
+        since = self._fills.cursor(account.account_id) - _OVERLAP
+        seen = venue.accounts.fills_since(account, since)
+        fresh = self._fills.record(account, seen)
+        if seen:
+            self._fills.set_cursor(account.account_id, seen[-1].time)
+        self._tell_owners(account, fresh)
+        return fresh
+
+    def _tell_owners(self, account: AccountRef, fresh: tuple[Fill, ...]) -> None:
+        if self._executions is None:
+            return
+        for coin in sorted({fill.coin for fill in fresh}):
+            owner = self._intents.owner(account.account_id, coin)
+            trade_ids = tuple(fill.trade_id for fill in fresh if fill.coin == coin)
+            if owner:
+                self._tell(owner, trade_ids)
+
+    def _tell(self, owner: str, trade_ids: tuple[str, ...]) -> None:
+        try:
+            assert self._executions is not None
+            self._executions.fills_recorded(owner, trade_ids)
+        except HoldfastError as error:
+            # The fills are journaled; the owner looks by itself, only later.
+            _log.warning("owner %s was not told of its fills: %s", owner, error)
