@@ -1,0 +1,1 @@
+"""Contract suites: an adapter against its venue, the paper server by default."""

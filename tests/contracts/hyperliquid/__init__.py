@@ -1,0 +1,1 @@
+"""The Hyperliquid adapter against a paper server in a process of its own."""
