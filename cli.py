@@ -2,7 +2,7 @@
 
 import typer
 
-from commands import down, exits, up
+from commands import doctor, down, exits, migrate, up
 
 app = typer.Typer(
     name="holdfast",
@@ -15,6 +15,8 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("down")(down.down)
+app.command("migrate")(migrate.migrate)
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.ports import OwnerState
@@ -13,6 +14,7 @@ from domain.accounts import AccountRef
 from domain.errors import Retryable
 from workflows import attributes, ids
 from workflows.account.messages import AccountInput, Wake
+from workflows.stream_shard.messages import StreamShardInput
 from workflows.trade_intent.messages import CloseRequest, FillRecorded
 from workflows.user_agent.messages import Reason
 
@@ -27,8 +29,9 @@ FAILING_ATTEMPTS = 3
 class TemporalExecutions:
     """Implements `activities.ports.Executions`; make it inside the loop that the client belongs to."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, sync_every: timedelta = timedelta(seconds=30)) -> None:
         self._client = client
+        self._sync_every = sync_every
         self._loop = asyncio.get_running_loop()
 
     def owners(self, intent_ids: tuple[str, ...]) -> dict[str, OwnerState]:
@@ -43,6 +46,11 @@ class TemporalExecutions:
     def close_intents(self, intent_ids: tuple[str, ...], *, reason: str) -> int:
         """Ask the owners of positions to close them; returns how many were reached."""
         return self._reach((ids.intent(name), "close", CloseRequest(reason=reason)) for name in intent_ids)
+
+    def ensure_shards(self, shards: tuple[tuple[str, str, str, int], ...]) -> tuple[str, ...]:
+        """Start the StreamShardWorkflows (venue, network, egress, shard) that do not run; returns those started."""
+        started = self._wait(_gather(self._start_shard(*shard) for shard in shards))
+        return tuple(name for name in started if name)
 
     def fills_recorded(self, intent_id: str, trade_ids: tuple[str, ...]) -> bool:
         """Tell the owner of a slot that its fills were journaled; False when it has ended."""
@@ -84,6 +92,22 @@ class TemporalExecutions:
             is_running=found.status is WorkflowExecutionStatus.RUNNING,
             problem=f"its workflow task failed {attempt - 1} times" if attempt >= FAILING_ATTEMPTS else "",
         )
+
+    async def _start_shard(self, venue: str, network: str, egress: str, shard: int) -> str:
+        name = ids.stream(venue, egress, shard)
+        try:
+            await self._client.start_workflow(
+                "StreamShardWorkflow",
+                StreamShardInput(venue=venue, network=network, egress=egress, shard=shard, sync_every=self._sync_every),
+                id=name,
+                task_queue=ids.QUEUE_WORKFLOW,
+                search_attributes=attributes.of(venue=venue),
+                static_summary=f"accounts of {venue} {network} from {egress}, shard {shard}",
+                rpc_timeout=CALL_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return ""
+        return name
 
     async def _wake(self, account: AccountRef, wake: Wake) -> None:
         await self._client.start_workflow(

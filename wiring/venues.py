@@ -5,8 +5,9 @@ from datetime import timedelta
 
 from domain.errors import Misconfigured
 from runtime.settings import Settings
-from venues.base import Venue
+from venues.base import UserStream, Venue
 from venues.hyperliquid.config import HyperliquidConfig, Network
+from venues.hyperliquid.stream import HyperliquidStream
 from venues.hyperliquid.venue import HyperliquidVenue, connect
 
 HYPERLIQUID = "hyperliquid"
@@ -23,12 +24,21 @@ class Venues:
         found = self._venues.get((venue, network))
         if found is None:
             served = ", ".join(f"{name} {where}" for name, where in self._venues) or "none"
-            raise Misconfigured(
-                "venue_unknown",
-                f"This process does not serve {venue} {network}, but {served}.",
-                action="Set HYPERLIQUID_NETWORK to the account's network.",
-            )
+            raise _unknown(venue, network, served)
         return found
+
+
+class HyperliquidStreams:
+    """Implements `activities.ports.Streams`: a connection of its own for each reader."""
+
+    def __init__(self, config: HyperliquidConfig) -> None:
+        self._config = config
+
+    def of(self, venue: str, network: str) -> UserStream:
+        """Return a stream; raises Misconfigured(venue_unknown) for another venue or network."""
+        if (venue, network) != (HYPERLIQUID, self._config.network.value):
+            raise _unknown(venue, network, f"{HYPERLIQUID} {self._config.network.value}")
+        return HyperliquidStream(self._config)
 
 
 def hyperliquid(settings: Settings, url: str = "") -> HyperliquidVenue:
@@ -60,3 +70,11 @@ def directory(connection: HyperliquidVenue) -> Venues:
     """Serve one connection."""
     venue = venue_of(connection)
     return Venues({(venue.name, venue.network): venue})
+
+
+def _unknown(venue: str, network: str, served: str) -> Misconfigured:
+    return Misconfigured(
+        "venue_unknown",
+        f"This process does not serve {venue} {network}, but {served}.",
+        action="Set HYPERLIQUID_NETWORK to the account's network.",
+    )

@@ -1,0 +1,29 @@
+"""Keys that a person gives to a command: by environment, by file or at a prompt, never as an argument."""
+
+import os
+import re
+from pathlib import Path
+
+import typer
+
+from commands.exits import CommandFailed
+from domain.errors import Misconfigured
+
+KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
+
+
+def asked_key(setting: str, file: str, prompt: str) -> str:
+    """Find a private key: SETTING, SETTING_FILE, the given file, else ask; bad_key when it is none."""
+    place = file or os.environ.get(f"{setting}_FILE", "")
+    text = os.environ.get(setting, "") or (_read(Path(place)) if place else "")
+    key = (text or typer.prompt(prompt, hide_input=True)).strip()
+    if not KEY.fullmatch(key):
+        raise Misconfigured("bad_key", "That is no private key.", action="Give 64 hexadecimal digits.")
+    return key if key.startswith("0x") else f"0x{key}"
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.expanduser().read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailed("bad_key", f"{file} cannot be read.", "Name a file with the key.") from error

@@ -1,0 +1,157 @@
+"""`holdfast panic`: cancel everything and close everything at the venue alone; needs no Temporal and no Postgres."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+from eth_account import Account
+
+from commands import home
+from commands.exits import CommandFailed
+from commands.keys import asked_key
+from commands.output import Json, print_json, say
+from domain.accounts import AccountRef, HeldPosition, RestingOrder
+from domain.errors import Retryable
+from domain.instruments import Rounding, floor_size, round_price
+from domain.money import Price, Quantity
+from domain.orders import PANIC_PREFIX, OrderTerms, Side, TimeInForce
+from runtime.loading import load_settings
+from venues.base import Answer, SigningKey, Verdict
+from venues.hyperliquid.venue import HyperliquidVenue
+from wiring.venues import HYPERLIQUID, hyperliquid
+
+LIFE = timedelta(seconds=5)
+ROUND = timedelta(seconds=1)
+SLIPPAGE = (Decimal("0.02"), Decimal("0.05"), Decimal("0.08"))
+KEY_SETTING = "HOLDFAST_PANIC_KEY"
+
+
+def panic(
+    account: Annotated[str, typer.Argument(help="Master address of the account, 0x...")],
+    key_file: Annotated[str, typer.Option(help="File with the key of an approved agent wallet or of the master.")] = "",
+    seconds: Annotated[int, typer.Option(help="Give up after so long.", min=1)] = 120,
+    as_json: Json = False,
+) -> None:
+    """Cancel all orders and close all positions of an account, from the venue's truth alone."""
+    settings = load_settings()
+    secret = asked_key(KEY_SETTING, key_file, "Private key of the agent wallet or master")
+    signer = SigningKey(address=Account.from_key(secret).address, secret=secret)
+    venue = hyperliquid(settings, home.venue_url(settings))
+    ref = AccountRef(
+        account_id="panic", user_id="", venue=HYPERLIQUID, network=venue.config.network.value, address=account.lower()
+    )
+    try:
+        done = Panic(venue, ref, signer).until_flat(timedelta(seconds=seconds))
+    finally:
+        venue.close()
+    if as_json:
+        print_json(done)
+    else:
+        say(f"Flat: {done['cancelled']} orders cancelled, {done['closed']} closes sent.")
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What was done so far, and what the venue refused last."""
+
+    cancelled: int = 0
+    closed: int = 0
+    problem: str = ""
+    closes: dict[str, int] = field(default_factory=dict)
+
+
+class Panic:
+    """Looks, cancels, closes, and looks again."""
+
+    def __init__(self, venue: HyperliquidVenue, account: AccountRef, key: SigningKey) -> None:
+        self._venue = venue
+        self._account = account
+        self._key = key
+        self._nonce = 0
+        self._counts = Counts()
+
+    def until_flat(self, timeout: timedelta) -> Mapping[str, object]:
+        """Repeat until two looks in a row show nothing; not_flat when the time is over."""
+        deadline = time.monotonic() + timeout.total_seconds()
+        empty = 0
+        while time.monotonic() < deadline:
+            empty = empty + 1 if self._round() else 0
+            if empty > 1:
+                return {"flat": True, "cancelled": self._counts.cancelled, "closed": self._counts.closed}
+            time.sleep(ROUND.total_seconds())
+        raise CommandFailed(
+            "not_flat",
+            f"The account is not flat after {timeout}: {self._counts.problem or 'see the venue'}.",
+            "Run it again.",
+        )
+
+    def _round(self) -> bool:
+        """Do one round; say whether nothing was there."""
+        try:
+            portfolio = self._venue.accounts.portfolio(self._account)
+            for order in portfolio.orders:
+                self._cancel(order)
+            for held in portfolio.positions:
+                self._close(held)
+        except Retryable as failure:
+            self._counts.problem = failure.message
+            return False
+        return portfolio.is_flat
+
+    def _cancel(self, order: RestingOrder) -> None:
+        request = self._venue.trading.sign_cancel(
+            key=self._key,
+            instrument=self._venue.market.instrument(order.coin),
+            oid=order.oid,
+            client_id=order.client_id,
+            nonce=self._next_nonce(),
+            expires_at=self._expiry(),
+        )
+        self._counts.cancelled += self._sent(self._venue.trading.send(request))
+
+    def _close(self, held: HeldPosition) -> None:
+        if held.size == 0:
+            return
+        before = self._counts.closes.get(held.coin, 0)
+        self._counts.closes[held.coin] = before + 1
+        request = self._venue.trading.sign_order(
+            key=self._key,
+            client_id=PANIC_PREFIX + secrets.token_hex(14),
+            instrument=self._venue.market.instrument(held.coin),
+            terms=self._terms(held, SLIPPAGE[min(before, len(SLIPPAGE) - 1)]),
+            nonce=self._next_nonce(),
+            expires_at=self._expiry(),
+        )
+        self._counts.closed += self._sent(self._venue.trading.send(request))
+
+    def _terms(self, held: HeldPosition, slippage: Decimal) -> OrderTerms:
+        instrument = self._venue.market.instrument(held.coin)
+        side = held.side.opposite
+        worst = Price(held.mark_px * (1 + slippage * side.sign))
+        return OrderTerms(
+            coin=held.coin,
+            side=side,
+            size=floor_size(Quantity(abs(held.size)), instrument),
+            limit_px=round_price(worst, instrument, Rounding.DOWN if side is Side.BUY else Rounding.UP),
+            tif=TimeInForce.IOC,
+            reduce_only=True,
+        )
+
+    def _sent(self, answer: Answer) -> int:
+        if answer.verdict is Verdict.ACCEPTED:
+            return 1
+        self._counts.problem = f"{answer.text} {answer.action}".strip() or answer.code
+        return 0
+
+    def _next_nonce(self) -> int:
+        # Every write is reducing and may be repeated: a nonce of our own clock is enough, and needs no database.
+        self._nonce = max(self._nonce + 1, int(datetime.now(UTC).timestamp() * 1000))
+        return self._nonce
+
+    def _expiry(self) -> datetime:
+        return self._venue.config.now() + LIFE

@@ -1,0 +1,151 @@
+"""The fenced submission and what stands on it, over Postgres and the venues of this process."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from activities.cancellation import Cancellation
+from activities.clock import VenueClock
+from activities.closing import Closing
+from activities.holdings import Holdings
+from activities.keys import KeyRing as SigningKeys
+from activities.ports import Executions, Notifier
+from activities.protection import Protecting
+from activities.reducing import Reducing
+from activities.resolution import Resolution
+from activities.submission import FailPoint, Submission, SubmissionPolicy
+from activities.supervision import Supervision
+from activities.syncing import AccountSync
+from runtime.secrets import KeyRing, Vault
+from runtime.settings import Settings
+from storage.postgres.accounts import PostgresAccounts
+from storage.postgres.claims import Claims
+from storage.postgres.fills import PostgresFills
+from storage.postgres.gate import PostgresGate, PostgresVault
+from storage.postgres.intents import PostgresIntents
+from storage.postgres.journal import PostgresJournal
+from storage.postgres.portfolios import PostgresPortfolios
+from venues.base import VenueDirectory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What a worker stands on."""
+
+    settings: Settings
+    engine: Engine
+    keys: KeyRing
+    venues: VenueDirectory
+    executions: Executions
+    notifier: Notifier
+    reached: FailPoint
+
+    def now(self) -> datetime:
+        """Wall time, shifted by the test setting."""
+        return datetime.now(UTC) + self.settings.clock_offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """The rows that the fence reads and writes."""
+
+    accounts: PostgresAccounts
+    journal: PostgresJournal
+    intents: PostgresIntents
+    fills: PostgresFills
+    portfolios: PostgresPortfolios
+    gate: PostgresGate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fence:
+    """The parts that send, look up, cancel, close and protect: one of each, for every venue."""
+
+    clock: VenueClock
+    resolution: Resolution
+    submission: Submission
+    cancellation: Cancellation
+    holdings: Holdings
+    reducing: Reducing
+    closing: Closing
+    protecting: Protecting
+    supervision: Supervision
+    sync: AccountSync
+
+
+def books_of(ground: Ground) -> Books:
+    """Open the books."""
+    settings, engine = ground.settings, ground.engine
+    return Books(
+        accounts=PostgresAccounts(engine),
+        journal=PostgresJournal(engine, Claims(settings.order_deadline + settings.lookup_lag)),
+        intents=PostgresIntents(engine),
+        fills=PostgresFills(engine),
+        portfolios=PostgresPortfolios(engine),
+        gate=PostgresGate(engine, settings.halt_file),
+    )
+
+
+def fence_of(ground: Ground, books: Books) -> Fence:
+    """Wire the fence."""
+    venues, journal, lag = ground.venues, books.journal, ground.settings.lookup_lag
+    clock, keys = VenueClock(), SigningKeys(PostgresVault(ground.engine), Vault(ground.keys))
+    resolution = Resolution(
+        venues=venues, journal=journal, fills=books.fills, keys=keys, clock=clock, lag=lag, reached=ground.reached
+    )
+    cancellation = Cancellation(venues=venues, journal=journal, keys=keys, clock=clock, resolution=resolution)
+    submission = _submission(ground, books, keys, clock, resolution)
+    holdings = Holdings(
+        accounts=books.accounts,
+        venues=venues,
+        journal=journal,
+        fills=books.fills,
+        clock=clock,
+        resolution=resolution,
+        lag=lag,
+    )
+    reducing = Reducing(submission=submission, resolution=resolution, journal=journal, clock=clock)
+    closing = Closing(holdings=holdings, reducing=reducing, cancellation=cancellation)
+    protecting = Protecting(holdings=holdings, reducing=reducing, cancellation=cancellation, intents=books.intents)
+    return Fence(
+        clock=clock,
+        resolution=resolution,
+        submission=submission,
+        cancellation=cancellation,
+        holdings=holdings,
+        reducing=reducing,
+        closing=closing,
+        protecting=protecting,
+        supervision=Supervision(
+            holdings=holdings,
+            intents=books.intents,
+            closing=closing,
+            protecting=protecting,
+            venues=venues,
+            now=ground.now,
+        ),
+        sync=AccountSync(
+            venues=venues,
+            portfolios=books.portfolios,
+            fills=books.fills,
+            intents=books.intents,
+            executions=ground.executions,
+        ),
+    )
+
+
+def _submission(
+    ground: Ground, books: Books, keys: SigningKeys, clock: VenueClock, resolution: Resolution
+) -> Submission:
+    deadline = ground.settings.order_deadline
+    return Submission(
+        venues=ground.venues,
+        journal=books.journal,
+        gate=books.gate,
+        keys=keys,
+        clock=clock,
+        resolution=resolution,
+        policy=SubmissionPolicy(deadline=deadline, reducing_deadline=deadline),
+        reached=ground.reached,
+    )
