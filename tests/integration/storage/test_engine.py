@@ -1,0 +1,139 @@
+"""Transactions against a real server: what is committed, and which error says who acts."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, insert, text
+from sqlalchemy.exc import IntegrityError
+
+from domain.errors import Misconfigured, Refused, Retryable
+from runtime.postgres import Postgres
+from storage.postgres.engine import engine, transaction
+from storage.postgres.tables import users
+
+
+@pytest.fixture
+def small(database: str) -> Iterator[Engine]:
+    """An engine with a single connection and short patience."""
+    made = engine(
+        database,
+        pool_size=1,
+        max_overflow=0,
+        pool_wait=timedelta(seconds=0.2),
+        statement_timeout=timedelta(seconds=0.3),
+        lock_timeout=timedelta(seconds=0.1),
+    )
+    yield made
+    made.dispose()
+
+
+def code_of(call: Callable[[], object]) -> str:
+    with pytest.raises(Retryable) as caught:
+        call()
+    return caught.value.code
+
+
+def execute(made: Engine, statement: str) -> object:
+    with transaction(made) as connection:
+        return connection.execute(text(statement)).scalar_one_or_none()
+
+
+def test_an_exception_rolls_back(db: Engine):
+    def give_up() -> None:
+        with transaction(db) as connection:
+            connection.execute(insert(users).values(id="1", name="ann"))
+            raise Refused("no", "No.")
+
+    with pytest.raises(Refused):
+        give_up()
+    assert execute(db, "select count(*) from users") == 0
+
+
+def test_an_exhausted_pool_says_so_and_recovers(small: Engine):
+    with transaction(small):
+        assert code_of(lambda: execute(small, "select 1")) == "pool_exhausted"
+    assert execute(small, "select 1") == 1
+
+
+def test_a_slow_statement_is_cut_off(small: Engine):
+    assert code_of(lambda: execute(small, "select pg_sleep(5)")) == "database_slow"
+
+
+def test_a_lock_that_is_not_free_is_not_waited_for_for_ever(small: Engine, db: Engine):
+    with transaction(db) as connection:
+        connection.execute(text("lock table users"))
+        assert code_of(lambda: execute(small, "select count(*) from users")) == "database_busy"
+
+
+def test_a_violated_constraint_stays_what_it_is(db: Engine):
+    with transaction(db) as connection:
+        connection.execute(insert(users).values(id="1", name="ann"))
+    with pytest.raises(IntegrityError), transaction(db) as connection:
+        connection.execute(insert(users).values(id="1", name="ann"))
+
+
+def test_nothing_listening_is_unavailable(free_port: Callable[[], int]):
+    made = engine(f"postgresql://me:secret@127.0.0.1:{free_port()}/none")
+    assert code_of(lambda: execute(made, "select 1")) == "database_unavailable"
+
+
+def test_a_restarted_server_costs_one_retry(tmp_path: Path):
+    with Postgres(tmp_path) as server:
+        made = engine(server.url)
+        assert execute(made, "select 1") == 1
+        server.kill()
+        assert code_of(lambda: execute(made, "select 1")) == "database_unavailable"
+        server.start()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                assert execute(made, "select 2") == 2
+                break
+            except Retryable:
+                time.sleep(0.05)
+        else:
+            pytest.fail("the pool never recovered")
+        made.dispose()
+
+
+def test_a_commit_that_the_standby_did_not_confirm_counts_as_failed(tmp_path: Path):
+    with Postgres(tmp_path) as server:
+        wait_for_a_standby_that_does_not_exist(server)
+        made = engine(server.url, statement_timeout=timedelta(0))
+        canceller = threading.Thread(target=cancel_the_waiting_commit, args=(server.url,))
+        canceller.start()
+        assert code_of(lambda: execute(made, "insert into t values (1) returning x")) == "commit_unconfirmed"
+        canceller.join()
+        made.dispose()
+
+
+def wait_for_a_standby_that_does_not_exist(server: Postgres) -> None:
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("create table t (x int)")
+        connection.execute("alter system set synchronous_standby_names = 'nowhere'")
+        connection.execute("select pg_reload_conf()")
+        deadline = time.monotonic() + 10
+        while connection.execute("show synchronous_standby_names").fetchone() != ("nowhere",):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def cancel_the_waiting_commit(url: str) -> None:
+    statement = "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'"
+    with psycopg.connect(url, autocommit=True) as connection:
+        deadline = time.monotonic() + 20
+        while connection.execute(statement).fetchone() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://root@localhost/x"])
+def test_an_address_that_is_no_postgres_is_refused_with_the_form(url: str):
+    with pytest.raises(Misconfigured) as caught:
+        engine(url)
+    assert caught.value.code == "database_url"
+    assert "postgresql://" in caught.value.action
