@@ -20,8 +20,8 @@ USERS_PER_SHARD = 10
 
 _ONE_ASSIGNMENT = 4_851_650_002
 _FREE_SHARD = text(
-    "select shard from generate_series(0, (select count(*) from accounts)) as shard"
-    " where (select count(*) from accounts a where a.shard = generate_series.shard and a.active"
+    "select shard from generate_series(0, (select count(*) from accounts)) as shards (shard)"
+    " where (select count(*) from accounts a where a.shard = shards.shard and a.active"
     " and a.venue = :venue and a.network = :network and a.egress = :egress) < :size order by shard limit 1"
 )
 _MANUAL = ("flag", "adopt")

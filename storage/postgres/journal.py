@@ -182,7 +182,7 @@ class PostgresJournal:
         """Record the sorted answer of a cancel."""
         with transaction(self._engine) as connection:
             connection.execute(
-                update(cancels).where(cancels.c.id == cancel_id).values(verdict=verdict, text=text[:300])
+                update(cancels).where(cancels.c.id == cancel_id).values(verdict=verdict, text=_storable(text))
             )
 
     def account_claim(
@@ -254,7 +254,7 @@ def _names(states: frozenset[OrderState] | set[OrderState]) -> list[str]:
 
 
 def _settled(ack: OrderAck) -> dict[str, Any]:
-    values: dict[str, Any] = {"state": ack.state.value, "code": ack.code[:100], "reason": ack.reason[:500]}
+    values: dict[str, Any] = {"state": ack.state.value, "code": ack.code[:100], "reason": _storable(ack.reason)}
     if ack.oid:
         values["oid"] = ack.oid
     if ack.filled_size:
@@ -266,6 +266,11 @@ def _settled(ack: OrderAck) -> dict[str, Any]:
     if ack.is_terminal:
         values["resolved_at"] = func.clock_timestamp()
     return values
+
+
+def _storable(words: str) -> str:
+    """Cut a venue's words short and drop the one character that Postgres cannot store: garbled answers hold any byte."""
+    return words[:500].replace("\x00", "")
 
 
 def _remember(connection: Connection, client_id: str, oid: str) -> None:

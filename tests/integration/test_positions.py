@@ -1,0 +1,162 @@
+"""Protection and closing against a real Postgres and a paper exchange."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from domain.intents import Intent, IntentPhase, Protection
+from domain.orders import OrderState
+from domain.watch import CloseOrder, FinishRequest, ProtectRequest, ReviewRequest
+from runtime.secrets import KeyRing
+from tests.stack.paper import Paper
+from tests.stack.trading import Bench, bench
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
+    with Paper(tmp_path_factory.mktemp("paper")) as started:
+        yield started
+
+
+@pytest.fixture
+def desk(paper: Paper, database: str, tmp_path: Path, keys: KeyRing) -> Iterator[Bench]:
+    made = bench(paper, database, tmp_path, keys)
+    yield made
+    paper.clear_faults()
+    made.close()
+
+
+def retried(call: Callable[[], T], seconds: float = 20.0) -> T:
+    """Call as Temporal would: again and again until it answers."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except ApplicationError as error:
+            if error.non_retryable or time.monotonic() > deadline:
+                raise
+        time.sleep(0.2)
+
+
+def opened(desk: Bench, name: str, **changes: Any) -> Intent:
+    """An intent whose market order has filled."""
+    intent = desk.wish(desk.account(name), "one", **changes)
+    ack = desk.orders.place_order(desk.approved(intent))
+    assert ack.state is OrderState.DONE
+    return intent
+
+
+def triggers(desk: Bench, intent: Intent) -> list[dict[str, Any]]:
+    address = desk.accounts.ref(intent.account_id).address
+    return list(desk.paper.info(type="frontendOpenOrders", user=address))
+
+
+def size_held(desk: Bench, intent: Intent) -> Decimal:
+    state = desk.paper.info(type="clearinghouseState", user=desk.accounts.ref(intent.account_id).address)
+    return sum((Decimal(entry["position"]["szi"]) for entry in state["assetPositions"]), Decimal(0))
+
+
+def test_a_position_is_protected_by_a_whole_position_stop(desk: Bench) -> None:
+    intent = opened(desk, "anna", protection=desk.stop_at("ETH", "0.9"))
+    report = retried(
+        lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=intent.protection))
+    )
+    assert report.is_protected
+    (trigger,) = triggers(desk, intent)
+    assert (trigger["isPositionTpsl"], trigger["sz"], trigger["reduceOnly"]) == (True, "0.0", True)
+
+
+def test_protecting_twice_places_one_stop(desk: Bench) -> None:
+    intent = opened(desk, "berta", protection=desk.stop_at("ETH", "0.9"))
+    for _ in range(2):
+        retried(lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=intent.protection)))
+    assert len(triggers(desk, intent)) == 1
+
+
+def test_a_stop_whose_answer_is_lost_is_adopted(desk: Bench) -> None:
+    intent = opened(desk, "clara", protection=desk.stop_at("ETH", "0.9"))
+    desk.paper.fault("exchange", "execute_then_drop", rate=1, count=1)
+    report = retried(
+        lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=intent.protection))
+    )
+    assert report.is_protected
+    assert len(triggers(desk, intent)) == 1
+
+
+def test_an_amended_stop_replaces_the_old_one(desk: Bench) -> None:
+    intent = opened(desk, "dora", protection=desk.stop_at("ETH", "0.9"))
+    higher = desk.stop_at("ETH", "0.95")
+    for wanted in (intent.protection, higher):
+        retried(lambda wanted=wanted: desk.positions.protect_position(ProtectRequest(intent=intent, protection=wanted)))
+    (trigger,) = triggers(desk, intent)
+    assert Decimal(trigger["triggerPx"]) == higher.stop_px
+
+
+def test_a_stop_beyond_the_mark_asks_for_a_close(desk: Bench) -> None:
+    intent = opened(desk, "emma")
+    beyond = desk.stop_at("ETH", "1.1")
+    report = retried(lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=beyond)))
+    assert report.close_now
+
+
+def test_a_close_ends_flat_with_nothing_of_ours_working(desk: Bench) -> None:
+    intent = opened(desk, "frida", protection=desk.stop_at("ETH", "0.9"))
+    retried(lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=intent.protection)))
+    retried(lambda: desk.positions.close_position(CloseOrder(intent=intent)))
+    assert size_held(desk, intent) == 0
+    assert triggers(desk, intent) == []
+    finish = FinishRequest(intent=intent, phase=IntentPhase.CLOSED)
+    report = retried(lambda: desk.positions.finish_intent(finish))
+    assert report.realised_pnl is not None
+    assert desk.books.intents.owner(intent.account_id, "ETH") == ""
+
+
+@pytest.mark.parametrize("fault", ["execute_then_drop", "drop", "execute_then_502", "duplicate_request"])
+def test_a_close_whose_answer_is_lost_neither_flips_nor_stays_open(desk: Bench, fault: str) -> None:
+    intent = opened(desk, f"user {fault}")
+    desk.paper.fault("exchange", fault, rate=1, count=1, match={"reduce_only": True})
+    retried(lambda: desk.positions.close_position(CloseOrder(intent=intent)))
+    assert size_held(desk, intent) == 0
+
+
+def test_a_lagging_account_is_not_taken_for_flat(desk: Bench) -> None:
+    intent = opened(desk, "greta")
+    for kind in ("clearinghouseState", "userFillsByTime", "frontendOpenOrders"):
+        desk.paper.fault("info", "info_lag", type=kind, seconds=60, rate=1, count=1000)
+    review = retried(lambda: desk.positions.review_position(ReviewRequest(intent=intent, protection=Protection())))
+    assert not review.is_flat
+    desk.paper.clear_faults()
+    review = retried(lambda: desk.positions.review_position(ReviewRequest(intent=intent, protection=Protection())))
+    assert (review.is_flat, review.position_size) == (False, Decimal("0.1"))
+
+
+def test_a_stop_that_fires_closes_the_position_and_is_named(desk: Bench) -> None:
+    intent = opened(desk, "hanna", protection=desk.stop_at("ETH", "0.97"))
+    retried(lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=intent.protection)))
+    before = desk.venues.of("hyperliquid", "paper").market.mark("ETH").mark_px
+    desk.paper.post("price", coin="ETH", px=str((before * Decimal("0.96")).quantize(Decimal(1))))
+    deadline = time.monotonic() + 15
+    review = None
+    while review is None or not review.is_flat:
+        assert time.monotonic() < deadline, review
+        review = retried(
+            lambda: desk.positions.review_position(ReviewRequest(intent=intent, protection=intent.protection))
+        )
+    assert review.closed_by == "stop_loss"
+
+
+def test_a_position_closed_by_hand_is_named_external(desk: Bench) -> None:
+    intent = opened(desk, "ida")
+    address = desk.accounts.ref(intent.account_id).address
+    desk.paper.post("trade", user=address, coin="ETH", side="sell", sz="0.1")
+    review = retried(lambda: desk.positions.review_position(ReviewRequest(intent=intent, protection=Protection())))
+    assert (review.is_flat, review.closed_by) == (True, "external")

@@ -1,0 +1,205 @@
+"""The fenced submission against a real Postgres and a paper exchange: one order, whatever happens to its answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from domain.halts import HaltFlag
+from domain.money import Price
+from domain.orders import OrderAck, OrderKey, OrderState
+from runtime.secrets import KeyRing
+from storage.postgres.halts import PostgresHalts
+from tests.stack.paper import Paper
+from tests.stack.trading import Bench, bench
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
+    with Paper(tmp_path_factory.mktemp("paper")) as started:
+        yield started
+
+
+@pytest.fixture
+def desk(paper: Paper, database: str, tmp_path: Path, keys: KeyRing) -> Iterator[Bench]:
+    made = bench(paper, database, tmp_path, keys)
+    yield made
+    paper.clear_faults()
+    made.close()
+
+
+def settled(desk: Bench, key: OrderKey, seconds: float = 30.0) -> OrderAck:
+    """Look until the outcome is known."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            ack = desk.orders.settle_row(key)
+        except ApplicationError as error:
+            if error.type != "rate_budget":  # a storm of 429s closes the address's budget for some seconds
+                raise
+        else:
+            if ack.state not in {OrderState.APPROVED, OrderState.SENDING, OrderState.UNKNOWN}:
+                return ack
+        assert time.monotonic() < deadline, key
+        time.sleep(0.3)
+
+
+def test_a_market_order_is_filled_and_its_fill_is_bound_to_its_step(desk: Bench) -> None:
+    account = desk.account("anna")
+    order = desk.approved(desk.wish(account, "one"))
+    ack = desk.orders.place_order(order)
+    assert (ack.state, ack.filled_size) == (OrderState.DONE, Decimal("0.1"))
+    desk.fence.sync.sync(account)
+    fills = desk.books.intents.fills(order.key.intent_id)
+    assert sum(fill.size for fill in fills) == Decimal("0.1")
+    assert len(desk.admitted(account)) == 1
+
+
+def test_placing_again_after_the_answer_sends_nothing(desk: Bench) -> None:
+    account = desk.account("berta")
+    order = desk.approved(desk.wish(account, "one"))
+    first = desk.orders.place_order(order)
+    assert desk.orders.place_order(order) == first
+    assert len(desk.admitted(account)) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "execute_then_drop",
+        "execute_then_429",
+        "execute_then_403",
+        "execute_then_502",
+        "execute_then_503",
+        "duplicate_request",
+        "garbage",
+    ],
+)
+def test_an_order_that_ran_but_was_not_answered_is_adopted_and_never_resent(desk: Bench, fault: str) -> None:
+    account = desk.account(f"user {fault}")
+    order = desk.approved(desk.wish(account, "one"))
+    desk.paper.fault("exchange", fault, rate=1, count=1, match={"cloid": f"0x{order.key.client_id}"})
+    ack = desk.orders.place_order(order)
+    if ack.state is not OrderState.DONE:
+        ack = settled(desk, order.key)
+    assert (ack.state, ack.filled_size) == (OrderState.DONE, Decimal("0.1"))
+    assert len(desk.admitted(account)) == 1
+
+
+@pytest.mark.parametrize("fault", ["drop", "http_429", "http_500", "http_503_empty"])
+def test_an_order_that_never_ran_is_proved_absent_and_may_be_placed_under_a_new_step(desk: Bench, fault: str) -> None:
+    account = desk.account(f"user {fault}")
+    order = desk.approved(desk.wish(account, "one"))
+    desk.paper.fault("exchange", fault, rate=1, count=1, match={"cloid": f"0x{order.key.client_id}"})
+    ack = desk.orders.place_order(order)
+    assert ack.state in {OrderState.UNKNOWN, OrderState.EXPIRED}
+    ack = settled(desk, order.key)
+    assert (ack.state, ack.code) == (OrderState.EXPIRED, "nonce_burned")
+    again = desk.approved(desk.wish(account, "one"), step="open.2")
+    assert desk.orders.place_order(again).state is OrderState.DONE
+    assert len(desk.admitted(account)) == 1
+
+
+def test_without_a_noop_absence_counts_only_past_deadline_and_lag(desk: Bench) -> None:
+    account = desk.account("clara")
+    order = desk.approved(desk.wish(account, "one"))
+    desk.books.journal.note_leverage(account.account_id, "ETH", leverage=order.leverage, is_cross=True)
+    desk.paper.fault("exchange", "drop", rate=1, count=2)  # the order and its no-op
+    desk.orders.place_order(order)
+    started = time.monotonic()
+    ack = settled(desk, order.key)
+    assert (ack.state, ack.code) == (OrderState.EXPIRED, "never_admitted")
+    assert time.monotonic() - started > 4.0
+    assert desk.admitted(account) == []
+
+
+def test_a_halt_between_write_ahead_and_send_stops_the_order(desk: Bench) -> None:
+    account = desk.account("dora")
+    order = desk.approved(desk.wish(account, "one"))
+    PostgresHalts(desk.engine).commit(HaltFlag(reason="test"))
+    ack = desk.orders.place_order(order)
+    assert (ack.state, ack.code) == (OrderState.VOID, "halted")
+    assert desk.admitted(account) == []
+
+
+def test_a_row_stopped_before_its_send_is_never_sent(desk: Bench) -> None:
+    account = desk.account("emma")
+    order = desk.approved(desk.wish(account, "one"), max_age=timedelta(seconds=3))
+    desk.books.journal.stop(order.key)
+    ack = desk.orders.place_order(order)
+    assert ack.state is OrderState.APPROVED
+    ack = settled(desk, order.key)
+    assert ack.state is OrderState.VOID
+    assert desk.admitted(account) == []
+
+
+def test_a_zombie_that_wakes_after_its_decision_grew_old_sends_nothing(
+    paper: Paper, database: str, tmp_path: Path, keys: KeyRing
+) -> None:
+    woken = threading.Event()
+
+    def pause(place: str, _client_id: str) -> None:
+        if place == "after_read_row":
+            woken.wait(20)
+
+    slow = bench(paper, database, tmp_path, keys, reached=pause)
+    account = slow.account("frida")
+    order = slow.approved(slow.wish(account, "one"), max_age=timedelta(seconds=1))
+    zombie = threading.Thread(target=slow.orders.place_order, args=(order,))
+    zombie.start()
+    quick = bench(paper, database, tmp_path, keys)
+    ack = settled(quick, order.key)
+    assert ack.state is OrderState.VOID
+    woken.set()
+    zombie.join(20)
+    assert quick.admitted(account) == []
+    slow.close()
+    quick.close()
+
+
+def test_two_workers_that_place_the_same_order_send_it_once(
+    paper: Paper, database: str, tmp_path: Path, keys: KeyRing
+) -> None:
+    first, second = bench(paper, database, tmp_path, keys), bench(paper, database, tmp_path, keys)
+    account = first.account("greta")
+    order = first.approved(first.wish(account, "one"))
+    acks = _at_once(lambda: first.orders.place_order(order), lambda: second.orders.place_order(order))
+    assert OrderState.DONE in {ack.state for ack in acks} or settled(first, order.key).state is OrderState.DONE
+    assert len(first.admitted(account)) == 1
+    first.close()
+    second.close()
+
+
+def test_of_two_intents_on_one_instrument_one_gets_the_slot(desk: Bench) -> None:
+    account = desk.account("hanna")
+    approvals = [desk.approve(desk.wish(account, name)) for name in ("one", "two")]
+    assert approvals[0].order is not None
+    assert approvals[1].code == "instrument_busy"
+    assert approvals[1].owner == approvals[0].order.key.intent_id
+
+
+def test_a_resting_order_is_cancelled_by_its_order_id(desk: Bench) -> None:
+    account = desk.account("ida")
+    mark = desk.venues.of("hyperliquid", "paper").market.mark("ETH").mark_px
+    far = Price((mark * Decimal("0.8")).quantize(Decimal(1)))
+    order = desk.approved(desk.limit_wish(account, "one", far))
+    assert desk.orders.place_order(order).state is OrderState.WORKING
+    ack = desk.orders.cancel_order(order.key)
+    assert (ack.state, ack.filled_size) == (OrderState.DONE, Decimal(0))
+
+
+def _at_once(*calls: Callable[[], OrderAck]) -> list[OrderAck]:
+    acks: list[OrderAck] = []
+    threads = [threading.Thread(target=lambda call=call: acks.append(call())) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    return acks
