@@ -25,6 +25,7 @@ from venues.hyperliquid.wire import from_millis, to_millis
 
 MOST_CANDLES = 5000
 EXTRA_CANDLES = 2
+INSTRUMENTS_LIVE = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +73,13 @@ class HyperliquidMarket:
 
     def instruments(self) -> dict[str, Instrument]:
         """Return all perpetuals by coin, delisted ones included and marked."""
-        return dict(self._fresh().instruments)
+        return dict(self._listed())
 
     def instrument(self, coin: str) -> Instrument:
         """Return one perpetual; refuses an unknown coin and names similar ones."""
-        return _known(self._fresh().instruments, coin)
+        listed = self._listed()
+        # A coin may have been listed since.
+        return _known(listed if coin in listed else self._fresh().instruments, coin)
 
     def mark(self, coin: str) -> Mark:
         """Return mark, mid, oracle and hourly funding; the mid of an empty book is the mark."""
@@ -100,6 +103,21 @@ class HyperliquidMarket:
                 self._candles[coin, interval] = cached
         as_of = max(now, cached.series.as_of)
         return replace(cached.series, candles=cached.series.candles[-count:], as_of=as_of)
+
+    def _listed(self) -> Mapping[str, Instrument]:
+        """Return instruments some minutes old; older ones, too, when the venue does not answer.
+
+        Lookups of unknown orders need an instrument and must not wait for the budget of market data.
+        """
+        snapshot = self._snapshot
+        if snapshot is not None and self._clock() - snapshot.read_at < INSTRUMENTS_LIVE:
+            return snapshot.instruments
+        try:
+            return self._fresh().instruments
+        except Retryable:
+            if snapshot is None:
+                raise
+            return snapshot.instruments
 
     def _lock_of(self, key: tuple[str, str]) -> Lock:
         with self._snapshot_lock:

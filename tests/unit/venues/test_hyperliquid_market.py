@@ -193,6 +193,32 @@ def test_more_bars_than_were_kept_are_read_and_fewer_are_cut():
     assert stub.kinds().count("candleSnapshot") == 2
 
 
+def test_instruments_live_for_minutes_and_outlive_a_venue_that_does_not_answer():
+    clock, answers = Clock(), Venue().answers()
+    with client_of(answers) as (client, stub):
+        market = HyperliquidMarket(client, clock=clock)
+        market.instruments()
+        clock.now = 299.0
+        assert market.instrument("BTC").asset_id == 0
+        assert stub.kinds().count("metaAndAssetCtxs") == 1
+        answers["metaAndAssetCtxs"] = None
+        clock.now = 1000.0
+        assert market.instrument("BTC").asset_id == 0
+        with pytest.raises(Retryable):
+            market.mark("BTC")
+
+
+def test_a_coin_that_was_listed_since_is_found():
+    clock, answers = Clock(), Venue().answers()
+    with client_of(answers) as (client, _):
+        market = HyperliquidMarket(client, clock=clock)
+        market.instruments()
+        listed = [*UNIVERSE, {"name": "NEW", "szDecimals": 1, "maxLeverage": 3}]
+        answers["metaAndAssetCtxs"] = [{"universe": listed}, [CONTEXT] * 4]
+        clock.now = 10.0
+        assert market.instrument("NEW").asset_id == 3
+
+
 @pytest.mark.parametrize("answer", [[], {}, None, [{"universe": UNIVERSE}, []], [{"universe": []}, []]])
 def test_a_market_of_an_unknown_shape_is_retryable(answer: Any):
     with client_of(Venue().answers() | {"metaAndAssetCtxs": answer}) as (client, _), pytest.raises(Retryable) as caught:
