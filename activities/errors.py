@@ -22,7 +22,10 @@ def translate(error: HoldfastError) -> ApplicationError:
     message = f"{error.message} {error.action}".strip()[:_LONGEST]
     match error:
         case Retryable():
-            return ApplicationError(message, type=error.code, next_retry_delay=error.retry_after)
+            # One that knows when to come back is a poll, not a fault: it is not logged as one.
+            poll = error.retry_after is not None
+            category = ApplicationErrorCategory.BENIGN if poll else ApplicationErrorCategory.UNSPECIFIED
+            return ApplicationError(message, type=error.code, next_retry_delay=error.retry_after, category=category)
         case OutcomeUnknown():
             return ApplicationError(message, type=error.code)
         case Refused() | Misconfigured():

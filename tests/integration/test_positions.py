@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -96,7 +97,8 @@ def test_an_amended_stop_replaces_the_old_one(desk: Bench) -> None:
     intent = opened(desk, "dora", protection=desk.stop_at("ETH", "0.9"))
     higher = desk.stop_at("ETH", "0.95")
     for wanted in (intent.protection, higher):
-        retried(lambda wanted=wanted: desk.positions.protect_position(ProtectRequest(intent=intent, protection=wanted)))
+        request = ProtectRequest(intent=intent, protection=wanted)
+        retried(partial(desk.positions.protect_position, request))
     (trigger,) = triggers(desk, intent)
     assert Decimal(trigger["triggerPx"]) == higher.stop_px
 

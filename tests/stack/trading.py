@@ -74,6 +74,10 @@ class Deaf:
         """Nobody listens."""
         return 0
 
+    def ensure_shards(self, shards: tuple[tuple[str, str, str, int], ...]) -> tuple[str, ...]:
+        """Nobody streams."""
+        return ()
+
     def call_agents(self, agents: tuple[tuple[str, str], ...], *, signal: str, reason: str, by: str) -> int:
         """Nobody listens."""
         return 0
