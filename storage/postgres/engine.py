@@ -60,6 +60,8 @@ def engine(
         max_overflow=max_overflow,
         pool_timeout=pool_wait.total_seconds(),
         pool_pre_ping=False,
+        # Without it the rowcount of an INSERT is -1, and "was it new?" is always answered with no.
+        execution_options={"preserve_rowcount": True},
         connect_args={"options": options, "connect_timeout": int(CONNECT_TIMEOUT.total_seconds())},
     )
     event.listen(made, "connect", _watch_commits)

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import Engine, insert, text
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
 from domain.errors import Misconfigured, Refused, Retryable
@@ -52,6 +53,12 @@ def test_an_exception_rolls_back(db: Engine):
     with pytest.raises(Refused):
         give_up()
     assert execute(db, "select count(*) from users") == 0
+
+
+def test_an_insert_says_whether_it_was_new(db: Engine):
+    statement = upsert(users).values(id="1", name="ann").on_conflict_do_nothing()
+    with transaction(db) as connection:
+        assert [connection.execute(statement).rowcount for _ in range(2)] == [1, 0]
 
 
 def test_an_exhausted_pool_says_so_and_recovers(small: Engine):
