@@ -213,7 +213,7 @@ class Transfer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkReport:
     """Whether an account can trade; `code` and `sentence` say what to do when it cannot. Codes: ok, agent_not_approved,
-    address_is_agent, account_missing, agent_expired, agent_expiring."""
+    address_is_agent, address_not_master, account_missing, account_unified, agent_expired, agent_expiring (still ok)."""
 
     ok: bool
     code: str

@@ -83,6 +83,7 @@ class HyperliquidAccounts:
         """Check read-only that the address is a master's and that the signer is its agent."""
         master = self._client.info("userRole", user=account.address)
         signer = master if signer_address.lower() == account.address.lower() else self._role(signer_address)
+        abstraction = self._client.info("userAbstraction", user=account.address)
         agents = self._client.info("extraAgents", user=account.address)
         state = self._state(account)
         return _read(
@@ -93,6 +94,7 @@ class HyperliquidAccounts:
                     signer=signer_address,
                     master_role=master,
                     signer_role=signer,
+                    abstraction=str(abstraction),
                     agents=agents,
                     now=read_time(state),
                 )

@@ -35,7 +35,7 @@ class Priority(StrEnum):
 
 # The share of the budget that a class has to leave to the ones before it.
 _LEAVES = {Priority.URGENT: 0.0, Priority.OPEN: 0.2, Priority.READ: 0.3}
-_PAUSE_AFTER_429 = {Priority.URGENT: 2.0, Priority.OPEN: 10.0, Priority.READ: 10.0}
+_PAUSE_AFTER_429 = {Priority.URGENT: 1.0, Priority.OPEN: 5.0, Priority.READ: 5.0}
 
 
 def info_weight(kind: str) -> int:

@@ -15,12 +15,13 @@ WARN_BEFORE = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkFacts:
-    """What the venue said of an account and a signer: `userRole` of both, `extraAgents` and its clock."""
+    """What the venue said of an account and a signer: `userRole` of both, `userAbstraction`, `extraAgents`, its clock."""
 
     address: str
     signer: str
     master_role: Mapping[str, Any]
     signer_role: Mapping[str, Any]
+    abstraction: str
     agents: Sequence[Mapping[str, Any]]
     now: datetime
 
@@ -42,7 +43,13 @@ class LinkFacts:
 
 def judge_link(facts: LinkFacts) -> LinkReport:
     """Return the first thing that is wrong, or that all is well."""
-    return _judge_master(facts) or _judge_expired(facts) or _judge_approval(facts) or _judge_end(facts)
+    return (
+        _judge_master(facts)
+        or _judge_margin(facts)
+        or _judge_expired(facts)
+        or _judge_approval(facts)
+        or _judge_end(facts)
+    )
 
 
 def _judge_master(facts: LinkFacts) -> LinkReport | None:
@@ -57,6 +64,14 @@ def _judge_master(facts: LinkFacts) -> LinkReport | None:
             return _bad("address_is_agent", f"{address} is an agent wallet: give the address of its master, {master}.")
         case role:
             return _bad("address_not_master", f"{address} is a {role['role']}: give the address of a master account.")
+
+
+def _judge_margin(facts: LinkFacts) -> LinkReport | None:
+    if facts.abstraction not in {"unifiedAccount", "portfolioMargin"}:
+        return None
+    # Its money shows in the spot balance and its perpetuals account reads as empty, so risk would refuse every trade.
+    text = f"{facts.address} is a unified account, whose money Holdfast cannot see: use an account in standard mode."
+    return _bad("account_unified", text)
 
 
 def _judge_expired(facts: LinkFacts) -> LinkReport | None:

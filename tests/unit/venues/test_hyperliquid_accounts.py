@@ -207,11 +207,17 @@ def check(
     signer: dict[str, Any] | None = None,
     ends: timedelta | None = None,
     signer_address: str = AGENT,
+    abstraction: str = "default",
 ):
     """Check a link; `ends` is the distance from the venue's time to the end of the agent's approval."""
     named = [] if ends is None else [{"address": AGENT, "name": "holdfast", "validUntil": to_millis(NOW + ends)}]
     roles = {MASTER: master or {"role": "user"}, AGENT: signer or {"role": "missing"}}
-    answers = {"userRole": lambda body: roles[body["user"]], "extraAgents": named, "clearinghouseState": STATE}
+    answers = {
+        "userRole": lambda body: roles[body["user"]],
+        "userAbstraction": abstraction,
+        "extraAgents": named,
+        "clearinghouseState": STATE,
+    }
     with client_of(answers) as (client, _):
         return HyperliquidAccounts(client).check_link(ACCOUNT, signer_address)
 
@@ -231,6 +237,7 @@ OURS = {"role": "agent", "data": {"user": MASTER}}
         ({"signer": {"role": "agent", "data": {"user": AGENT}}}, False, "agent_not_approved", "not approved"),
         ({"master": {"role": "missing"}}, False, "account_missing", "deposit USDC"),
         ({"master": {"role": "agent", "data": {"user": "0xthemaster"}}}, False, "address_is_agent", "0xthemaster"),
+        ({"signer": OURS, "abstraction": "unifiedAccount"}, False, "account_unified", "standard mode"),
         ({"master": {"role": "vault"}}, False, "address_not_master", "is a vault"),
         ({"master": {"role": "subAccount", "data": {"master": AGENT}}}, False, "address_not_master", "is a subAccount"),
     ],

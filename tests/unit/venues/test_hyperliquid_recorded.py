@@ -99,6 +99,7 @@ def test_roles_agents_and_request_budgets_are_read():
         signer="0x286EDFA08c04f6899dab3bfdecf2dd133f9733b9",
         master_role={"role": "user"},
         signer_role={"role": "agent", "data": {"user": "0xD42F2bB0e06455eDB652e27b7374FC2bDa8448ee"}},
+        abstraction="default",
         agents=cassette("extra_agents"),
         now=datetime(2026, 1, 2, tzinfo=UTC),
     )
