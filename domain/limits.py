@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from domain.errors import Refused
 from domain.money import require_finite
 
 
@@ -23,8 +24,8 @@ class RiskProfile(StrEnum):
 class RiskLimits:
     """What an agent or a user may do. The defaults are the moderate profile.
 
-    `max_position` bounds one position's notional, `max_asset_exposure` one asset's, `max_total_exposure` all of them together,
-    each as a multiple of equity; `risk_per_trade` is what may be lost at the stop; `daily_loss`, `daily_fees` and
+    `max_position` bounds one position's notional, `max_asset_exposure` one asset's, `max_total_exposure` all of them
+    together, each as a multiple of equity; `risk_per_trade` is what may be lost at the stop; `daily_loss`, `daily_fees` and
     `daily_turnover` are per trading day in `day_zone`; `loss_streak` losing trades in a row trip the breaker; a breaker
     without `cool_down` needs an explicit reset. `max_slippage` bounds a market order's limit from the mid.
     """
@@ -39,7 +40,7 @@ class RiskLimits:
     max_orders_per_hour: int = 60
     daily_loss: Decimal = Decimal("0.05")
     daily_fees: Decimal = Decimal("0.02")
-    daily_turnover: Decimal = Decimal("30")
+    daily_turnover: Decimal = Decimal(30)
     loss_streak: int = 6
     cool_down: timedelta | None = None
     allowed_coins: tuple[str, ...] = ()
@@ -47,16 +48,44 @@ class RiskLimits:
     day_zone: str = "UTC"
 
     def __post_init__(self) -> None:
-        require_finite(
-            max_position=self.max_position,
-            max_asset_exposure=self.max_asset_exposure,
-            max_total_exposure=self.max_total_exposure,
-            risk_per_trade=self.risk_per_trade,
-            daily_loss=self.daily_loss,
-            daily_fees=self.daily_fees,
-            daily_turnover=self.daily_turnover,
-            max_slippage=self.max_slippage,
-        )
+        fractions = {name: getattr(self, name) for name in _FRACTIONS}
+        require_finite(**fractions)
+        for name, (least, most) in _BOUNDS.items():
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise Refused(
+                    "limit_out_of_range",
+                    f"The limit {name} is {value}, it must lie between {least} and {most}.",
+                    action="Correct it.",
+                    details={"limit": name, "least": str(least), "most": str(most)},
+                )
+
+
+_FRACTIONS = (
+    "max_position",
+    "max_asset_exposure",
+    "max_total_exposure",
+    "risk_per_trade",
+    "daily_loss",
+    "daily_fees",
+    "daily_turnover",
+    "max_slippage",
+)
+_BOUNDS: dict[str, tuple[Decimal | int, Decimal | int]] = {
+    "max_position": (0, 1000),
+    "max_asset_exposure": (0, 1000),
+    "max_total_exposure": (0, 1000),
+    "max_leverage": (1, 1000),
+    "risk_per_trade": (0, 1),
+    "max_open_positions": (0, 10_000),
+    "max_orders_per_hour": (0, 1_000_000),
+    "daily_loss": (0, 1),
+    "daily_fees": (0, 1),
+    "daily_turnover": (0, 1_000_000),
+    "loss_streak": (0, 1_000_000),
+    # A bound of 100 % would let a sell take any price down to zero.
+    "max_slippage": (0, Decimal("0.5")),
+}
 
 
 MODERATE = RiskLimits()
@@ -70,7 +99,7 @@ CONSERVATIVE = replace(
     risk_per_trade=Decimal("0.005"),
     max_open_positions=3,
     daily_loss=Decimal("0.02"),
-    daily_turnover=Decimal("10"),
+    daily_turnover=Decimal(10),
     loss_streak=4,
 )
 AGGRESSIVE = replace(
@@ -83,7 +112,7 @@ AGGRESSIVE = replace(
     risk_per_trade=Decimal("0.02"),
     max_open_positions=10,
     daily_loss=Decimal("0.10"),
-    daily_turnover=Decimal("60"),
+    daily_turnover=Decimal(60),
     loss_streak=8,
 )
 PROFILES: dict[RiskProfile, RiskLimits] = {

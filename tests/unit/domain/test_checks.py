@@ -233,3 +233,25 @@ def test_figures_that_are_no_numbers_are_refused():
         replace(a_trade(), px=price("1") / 1 * d("NaN"))
     with pytest.raises(Refused):
         a_day(fees=Money(d("Infinity")))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_position", d("-0.1")),
+        ("daily_loss", d("1.1")),
+        ("max_slippage", d("0.6")),
+        ("max_leverage", 0),
+        ("loss_streak", -1),
+    ],
+)
+def test_a_limit_out_of_range_is_named(name, value):
+    with pytest.raises(Refused) as caught:
+        replace(RiskLimits(), **{name: value})
+    assert (caught.value.code, caught.value.details["limit"]) == ("limit_out_of_range", name)
+
+
+def test_a_limit_that_is_no_number_is_refused():
+    with pytest.raises(Refused) as caught:
+        RiskLimits(daily_loss=d("NaN"))
+    assert caught.value.code == "not_a_number"
