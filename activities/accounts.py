@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.errors import translated
-from activities.ports import Executions, Settler
+from activities.reconciling import Reconciled, Reconciler
 from activities.risk import Breakers
-from activities.syncing import AccountSync
-from domain.accounts import AccountRef, Portfolio
-from domain.errors import HoldfastError
-from domain.money import ZERO, Money
+from domain.money import plain
 from domain.supervision import BreakerReset, ReconcileOutcome, ReconcileRequest
 from storage.access import Audit
-from storage.base import Reconciliations
-from storage.journal import Intents, Journal
-from venues.base import VenueDirectory
 
 _AGAIN = timedelta(seconds=12)
 """A difference counts when a second sync, at least ten seconds later, still shows it."""
+_MOST_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountParts:
     """What supervision of an account works with."""
 
-    venues: VenueDirectory
-    sync: AccountSync
-    books: Reconciliations
-    journal: Journal
-    intents: Intents
+    reconciler: Reconciler
     breakers: Breakers
-    executions: Executions
-    settler: Settler
     audit: Audit
 
 
@@ -49,8 +37,22 @@ class AccountActivities:
     @activity.defn
     @translated
     def reconcile(self, request: ReconcileRequest) -> ReconcileOutcome:
-        """Read the venue, record what was missed, settle rows without an owner, name what is left."""
-        raise NotImplementedError
+        """Read the venue, record what was missed, settle rows without an owner, name what is left, mind the day's loss."""
+        result = self._parts.reconciler.reconcile(request)
+        day, breaker, is_tripped = self._mind_the_day(request, result)
+        return ReconcileOutcome(
+            at=result.portfolio.as_of,
+            day=day,
+            breaker=breaker,
+            is_tripped=is_tripped,
+            is_quiet=result.is_quiet,
+            unexplained=result.unexplained,
+            repairs=result.repairs[:_MOST_TOLD],
+            flagged=result.flagged[:_MOST_TOLD],
+            look_again=_AGAIN if result.is_waiting else None,
+            opening_cash=plain(result.opening_cash),
+            flagged_to=result.flagged_to,
+        )
 
     @activity.defn
     @translated
@@ -60,3 +62,12 @@ class AccountActivities:
         if count:
             self._parts.audit.append(reset.by, "breaker.reset", reset.account.account_id, {"count": str(count)})
         return count
+
+    def _mind_the_day(self, request: ReconcileRequest, result: Reconciled) -> tuple[str, str, bool]:
+        """Return the trading day, the reason of the breaker in force, and whether it was tripped now."""
+        breakers, account = self._parts.breakers, request.account
+        day = breakers.day(account)
+        due = breakers.due(account, result.portfolio, day)
+        is_tripped = due is not None and breakers.trip(account, due, day, result.portfolio)
+        in_force = breakers.in_force(account)
+        return day.day, in_force.reason if in_force is not None else "", is_tripped

@@ -11,12 +11,17 @@ from domain.money import ZERO, Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileRequest:
-    """Compare one account with its venue. `day` is the trading day of the last reconciliation, '' before the first."""
+    """Compare one account with its venue.
+
+    `opening_cash` is the balance from which the sums count ('' before the first reconciliation, which works it out), `read_to`
+    the venue's time up to which movements were read, `flagged_to` the one up to which manual trades were named.
+    """
 
     account: AccountRef
     reason: str = ""
-    coin: str = ""
-    day: str = ""
+    opening_cash: str = ""
+    read_to: datetime | None = None
+    flagged_to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +30,7 @@ class ReconcileOutcome:
 
     `breaker` is the reason of the breaker in force, `is_tripped` says that this reconciliation tripped it. `is_quiet` means
     flat, without orders and without live rows. `look_again` asks for another round soon: a difference counts only when a
-    second look shows it. `unexplained` is a money amount that must be 0.
+    second look shows it. `unexplained` is a money amount that must be 0, `flagged` names trades that are not ours.
     """
 
     at: datetime
@@ -35,7 +40,10 @@ class ReconcileOutcome:
     is_quiet: bool = False
     unexplained: Money = Money(ZERO)
     repairs: tuple[str, ...] = ()
+    flagged: tuple[str, ...] = ()
     look_again: timedelta | None = None
+    opening_cash: str = ""
+    flagged_to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

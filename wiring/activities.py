@@ -18,6 +18,7 @@ from activities.ownership import OwnershipActivities
 from activities.platform import PlatformActivities, PlatformParts
 from activities.ports import Metrics, Streams
 from activities.positions import PositionActivities
+from activities.reconciling import Reconciler
 from activities.risk import Breakers
 from activities.sightings import SightingParts, Sightings
 from activities.streams import StreamActivities, StreamParts
@@ -179,14 +180,16 @@ class Assembly:
     def _accounts(self) -> AccountActivities:
         return AccountActivities(
             AccountParts(
-                venues=self._ground.venues,
-                sync=self._fence.sync,
-                books=self._reconciliations,
-                journal=self._books.journal,
-                intents=self._books.intents,
+                reconciler=Reconciler(
+                    venues=self._ground.venues,
+                    sync=self._fence.sync,
+                    books=self._reconciliations,
+                    fills=self._books.fills,
+                    intents=self._books.intents,
+                    executions=self._ground.executions,
+                    settler=self._orders,
+                ),
                 breakers=self._breakers,
-                executions=self._ground.executions,
-                settler=self._orders,
                 audit=self._audit,
             )
         )

@@ -16,6 +16,9 @@ class AccountProgress:
     flat_since: datetime | None = None
     breaker: str = ""
     unexplained: str = "0"
+    opening_cash: str = ""
+    read_to: datetime | None = None
+    flagged_to: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

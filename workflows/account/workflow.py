@@ -9,12 +9,12 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.accounts import AccountActivities
-
     from activities.notifications import NotificationActivities
     from domain.money import plain
-    from domain.notices import Notice, Severity
+    from domain.notices import Notice
     from domain.supervision import BreakerReset, ReconcileOutcome, ReconcileRequest
     from workflows import attributes, ids, options, rolling
+    from workflows.account import wording
     from workflows.account.messages import AccountInput, AccountStatus, ResetBreaker, Wake
 
 _FLAT_FOR = timedelta(hours=24)
@@ -111,7 +111,11 @@ class AccountWorkflow:
         outcome = await workflow.execute_activity_method(
             AccountActivities.reconcile,
             ReconcileRequest(
-                account=self._account, reason=reason, coin=wakes[0].coin if wakes else "", day=self._progress.day
+                account=self._account,
+                reason=reason,
+                opening_cash=self._progress.opening_cash,
+                read_to=self._progress.read_to,
+                flagged_to=self._progress.flagged_to,
             ),
             task_queue=ids.QUEUE_READ,
             summary=f"reconcile: {reason}"[:200],
@@ -119,7 +123,9 @@ class AccountWorkflow:
         )
         self._note(outcome)
         if outcome.is_tripped:
-            await self._tell_of_breaker(outcome)
+            await self._tell(wording.of_breaker(self._account, outcome))
+        if outcome.flagged:
+            await self._tell(wording.of_manual_trades(self._account, outcome))
 
     def _note(self, outcome: ReconcileOutcome) -> None:
         now = workflow.now()
@@ -130,34 +136,24 @@ class AccountWorkflow:
             day=outcome.day,
             breaker=outcome.breaker,
             unexplained=plain(outcome.unexplained),
+            opening_cash=outcome.opening_cash,
+            read_to=outcome.at,
+            flagged_to=outcome.flagged_to,
             flat_since=(self._progress.flat_since or now) if outcome.is_quiet else None,
         )
 
-    async def _tell_of_breaker(self, outcome: ReconcileOutcome) -> None:
+    async def _tell(self, notice: Notice) -> None:
         await workflow.execute_activity_method(
             NotificationActivities.notify,
-            Notice(
-                user_id=self._account.user_id,
-                kind="circuit_breaker",
-                title="The circuit breaker has tripped: nothing new is opened",
-                text=f"{outcome.breaker} Open positions keep their protection. Reset it when you know why.",
-                severity=Severity.ALARM,
-                key=f"breaker/{self._account.account_id}/{outcome.day}",
-                details={"account_id": self._account.account_id},
-            ),
+            notice,
             task_queue=ids.QUEUE_READ,
-            summary="tell: circuit breaker",
+            summary=f"tell: {notice.kind}",
             **options.READ,
         )
 
     def _show(self) -> None:
-        progress = self._progress
-        phase = "breaker" if progress.breaker else "flat" if progress.flat_since else "exposed"
-        lines = [f"**{phase}** · {self._account.venue} {self._account.address}", f"- trading day {progress.day}"]
-        if progress.breaker:
-            lines.append(f"- breaker: {progress.breaker}")
-        lines.append(f"- unexplained difference: {progress.unexplained}")
-        workflow.set_current_details("\n".join(lines))
+        phase = wording.phase_of(self._progress)
+        workflow.set_current_details(wording.details_of(self._account, self._progress))
         if phase != self._phase:
             self._phase = phase
             workflow.upsert_search_attributes([attributes.PHASE.value_set(phase)])

@@ -50,10 +50,11 @@ class PlatformProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformInput:
-    """Start of the PlatformWorkflow."""
+    """Start of the PlatformWorkflow. `max_rounds` > 0 rolls after so many rounds of the watchdog (tests)."""
 
     progress: PlatformProgress = field(default_factory=PlatformProgress)
     watch_every: timedelta = timedelta(seconds=60)
+    max_rounds: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.platform import PlatformActivities
-
     from domain.halts import AgentCall, HaltFlag, WatchRequest
     from workflows import attributes, ids, options, rolling
     from workflows.platform import wording
@@ -29,6 +28,7 @@ class PlatformWorkflow:
         self._asked: list[Halt | Release | Broadcast] = []
         self._draining: set[asyncio.Task[None]] = set()
         self._found = ""
+        self._rounds = 0
         self._phase = workflow.info().typed_search_attributes.get(attributes.PHASE, "")
 
     @workflow.run
@@ -41,7 +41,7 @@ class PlatformWorkflow:
                 await self._answer(self._asked.pop(0))
             else:
                 await self._watch()
-            if not self._asked and not self._draining and rolling.is_due(self._since):
+            if self._is_roll_due(start):
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 rolling.roll(replace(start, progress=self._progress))
 
@@ -67,6 +67,11 @@ class PlatformWorkflow:
         return HaltTimes(
             halts=progress.halts, closed_at=progress.closed_at, drained_at=progress.drained_at, epoch=progress.epoch
         )
+
+    def _is_roll_due(self, start: PlatformInput) -> bool:
+        if self._asked or self._draining:
+            return False
+        return 0 < start.max_rounds <= self._rounds or rolling.is_due(self._since)
 
     async def _wait_for_request(self) -> None:
         try:
@@ -158,6 +163,7 @@ class PlatformWorkflow:
         )
 
     async def _watch(self) -> None:
+        self._rounds += 1
         outcome = await workflow.execute_activity_method(
             PlatformActivities.watch,
             WatchRequest(

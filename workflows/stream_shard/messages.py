@@ -8,7 +8,10 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamShardInput:
-    """Start of a StreamShardWorkflow; which accounts belong to it stands in Postgres."""
+    """Start of a StreamShardWorkflow; which accounts belong to it stands in Postgres.
+
+    `max_rounds` > 0 rolls after so many activities (tests).
+    """
 
     venue: str
     network: str
@@ -16,3 +19,4 @@ class StreamShardInput:
     shard: int = 0
     sync_every: timedelta = timedelta(seconds=30)
     run_for: timedelta = timedelta(hours=1)
+    max_rounds: int = 0

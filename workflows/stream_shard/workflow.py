@@ -9,7 +9,6 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.streams import StreamActivities
-
     from domain.supervision import ShardReport, ShardRun
     from workflows import ids, options, rolling
     from workflows.stream_shard.messages import StreamShardInput
@@ -25,6 +24,7 @@ class StreamShardWorkflow:
         self._since = workflow.now()
         self._reassigned = False
         self._last = ShardReport()
+        self._rounds = 0
 
     @workflow.run
     async def run(self, start: StreamShardInput) -> None:
@@ -32,7 +32,7 @@ class StreamShardWorkflow:
         while True:
             await self._watch()
             self._show()
-            if not self._reassigned and rolling.is_due(self._since):
+            if not self._reassigned and self._is_roll_due:
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 rolling.roll(start)
 
@@ -46,8 +46,13 @@ class StreamShardWorkflow:
         """Say what the last activity came to."""
         return self._last
 
+    @property
+    def _is_roll_due(self) -> bool:
+        return 0 < self._given.max_rounds <= self._rounds or rolling.is_due(self._since)
+
     async def _watch(self) -> None:
         self._reassigned = False
+        self._rounds += 1
         given = self._given
         running = workflow.start_activity_method(
             StreamActivities.run_shard,

@@ -1,0 +1,232 @@
+"""One reconciliation: read, journal what was missed, compare, name, mend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from temporalio.exceptions import ApplicationError
+
+from activities.ports import Executions, Settler
+from activities.syncing import AccountSync
+from domain.accounts import AccountRef, Portfolio
+from domain.errors import HoldfastError
+from domain.fills import Fill
+from domain.intents import TERMINAL_PHASES, IntentPhase
+from domain.money import ZERO, Money, Quantity, plain
+from domain.orders import OrderState
+from domain.reconciliation import Books, DifferenceKind, by_coin, compare
+from domain.reconciliation import Difference as Named
+from domain.supervision import ReconcileRequest
+from storage.base import Reconciliations
+from storage.journal import Fills, Intents
+from storage.records import Difference, FoundDifference, Ledger, LiveRow, Transfer
+from venues.base import VenueDirectory
+
+_LATE = timedelta(hours=1)
+"""Movements are read again from so long before the last reading: ledgers are written late."""
+_PARKED = timedelta(seconds=15)
+"""A fill may be journaled before the row or the order id that it belongs to; only later does it count as not ours."""
+_UNSETTLED = frozenset({OrderState.APPROVED.value, OrderState.SENDING.value, OrderState.UNKNOWN.value})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What a reconciliation read and found."""
+
+    portfolio: Portfolio
+    ledger: Ledger
+    open: tuple[Difference, ...]
+    opening_cash: Money
+    flagged_to: datetime | None
+    flagged: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+
+    @property
+    def unexplained(self) -> Money:
+        """What counts and has no explanation."""
+        counted = [each for each in self.open if each.counted_at is not None]
+        money = (abs(each.amount) for each in counted if each.kind == DifferenceKind.UNEXPLAINED.value)
+        gaps = (self._worth(each) for each in counted if each.kind == DifferenceKind.MISSED_FILL.value)
+        return Money(sum(money, ZERO) + sum(gaps, ZERO))
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a difference was seen that a second look has to confirm."""
+        return any(each.counted_at is None for each in self.open)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the account is flat and nothing of ours may still trade."""
+        return self.portfolio.is_flat and not self.ledger.live
+
+    def _worth(self, gap: Difference) -> Money:
+        held = self.portfolio.position(gap.coin)
+        return Money(abs(gap.amount) * held.mark_px) if held is not None else Money(abs(gap.amount))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciler:
+    """Reconciles accounts; every step may be repeated."""
+
+    venues: VenueDirectory
+    sync: AccountSync
+    books: Reconciliations
+    fills: Fills
+    intents: Intents
+    executions: Executions
+    settler: Settler
+
+    def reconcile(self, request: ReconcileRequest) -> Reconciled:
+        """Read everything once, compare, and mend what can be mended."""
+        account = request.account
+        moved = self._read_movements(request)
+        before = self.books.ledger(account.account_id)
+        fresh = self.sync.read_fills(account)
+        portfolio = self.sync.sync(account)
+        repairs = (*self._settle(before.live), *self._free_slots(account, before, portfolio))
+        ledger = self.books.ledger(account.account_id)
+        opening_cash = _opening_cash(request, ledger, moved)
+        manual, flagged_to = self._manual(request, ledger, portfolio)
+        found = (*_compare(portfolio, ledger, opening_cash), *manual)
+        open_ = self.books.observe(account.account_id, _found(found, ledger), portfolio.as_of)
+        result = Reconciled(
+            portfolio=portfolio, ledger=ledger, open=open_, opening_cash=opening_cash, flagged_to=request.flagged_to
+        )
+        noted = tuple(f"recorded {_told(fill)}" for fill in fresh)
+        return self._mend(account, replace(result, repairs=(*noted, *repairs)), flagged_to)
+
+    def _read_movements(self, request: ReconcileRequest) -> tuple[Transfer, ...]:
+        """Journal deposits, withdrawals and funding; all since the account was added, at the first reconciliation."""
+        account = request.account
+        added_at = self.books.ledger(account.account_id).added_at
+        since = (request.read_to if request.read_to and request.opening_cash else added_at) - _LATE
+        shown = self.venues.of(account.venue, account.network).accounts.transfers_since(account, since)
+        moved = tuple(
+            Transfer(
+                account_id=account.account_id,
+                time=each.time,
+                kind=each.kind,
+                amount=each.amount,
+                coin=each.coin,
+                reference=each.reference,
+            )
+            for each in shown
+        )
+        self.books.record_transfers(moved)
+        return moved
+
+    def _settle(self, rows: tuple[LiveRow, ...]) -> tuple[str, ...]:
+        """Look at rows that no running intent waits for."""
+        states = self.executions.owners(tuple(dict.fromkeys(row.key.intent_id for row in rows))) if rows else {}
+        unowned = [row for row in rows if not states[row.key.intent_id].is_alive]
+        return tuple(f"settled {row.key}" for row in unowned if self._settle_one(row))
+
+    def _settle_one(self, row: LiveRow) -> bool:
+        try:
+            return self.settler.settle_row(row.key).is_terminal
+        except (ApplicationError, HoldfastError):
+            # It stays live and is looked at again in the next round.
+            return False
+
+    def _free_slots(self, account: AccountRef, ledger: Ledger, portfolio: Portfolio) -> tuple[str, ...]:
+        """Free slots whose owner has ended without doing so, when nothing is held and nothing of ours works there."""
+        working = {row.coin for row in ledger.live}
+        coins = {total.coin for total in ledger.totals} - working
+        owners = {coin: self.intents.owner(account.account_id, coin) for coin in sorted(coins)}
+        idle = {coin: name for coin, name in owners.items() if name and portfolio.position(coin) is None}
+        states = self.executions.owners(tuple(idle.values())) if idle else {}
+        return tuple(f"freed {coin}" for coin, name in idle.items() if not states[name].is_running and self._free(name))
+
+    def _free(self, intent_id: str) -> bool:
+        view = self.intents.view(intent_id)
+        if view is None:
+            return False
+        phase = view.phase if view.phase in TERMINAL_PHASES else IntentPhase.CLOSED
+        return self.intents.finish(view.intent, phase, code="owner_gone", reason="Its workflow had ended; it is flat.")
+
+    def _manual(
+        self, request: ReconcileRequest, ledger: Ledger, portfolio: Portfolio
+    ) -> tuple[tuple[Named, ...], datetime | None]:
+        """Name fills that no order of ours made, once they had the time to be bound."""
+        since = request.flagged_to or ledger.added_at
+        until = portfolio.as_of - _PARKED
+        fills = [
+            fill
+            for total in ledger.totals
+            if total.last_at >= since
+            for fill in self.fills.on_coin(request.account.account_id, total.coin, since, "")
+            if since < fill.time <= until
+        ]
+        named = (
+            Named(
+                kind=DifferenceKind.MANUAL_TRADE,
+                coin=fill.coin,
+                amount=Quantity(fill.signed_size),
+                reference=fill.trade_id,
+                note=_told(fill),
+            )
+            for fill in fills
+        )
+        return by_coin(named), until
+
+    def _mend(self, account: AccountRef, result: Reconciled, flagged_to: datetime | None) -> Reconciled:
+        """Flag manual trades that count; read fills from the beginning where positions do not fit them."""
+        manual = [each for each in result.open if each.kind == DifferenceKind.MANUAL_TRADE.value]
+        counted = [each for each in manual if each.counted_at is not None]
+        flagged = tuple(each.note for each in counted if self.books.repair(each.id, "flagged"))
+        gaps = [each for each in result.open if each.kind == DifferenceKind.MISSED_FILL.value and each.counted_at]
+        repairs = self._read_all(account, result.ledger.added_at) if gaps else ()
+        # Fills that wait for their second look have to be seen by it.
+        waits = len(counted) < len(manual)
+        return replace(
+            result,
+            flagged=flagged,
+            repairs=(*result.repairs, *repairs),
+            flagged_to=result.flagged_to if waits else flagged_to,
+            open=tuple(each for each in result.open if each not in counted),
+        )
+
+    def _read_all(self, account: AccountRef, since: datetime) -> tuple[str, ...]:
+        venue = self.venues.of(account.venue, account.network)
+        missed = self.fills.record(account, venue.accounts.fills_since(account, since))
+        return tuple(f"recorded {_told(fill)}" for fill in missed)
+
+
+def _compare(portfolio: Portfolio, ledger: Ledger, opening_cash: Money) -> tuple[Named, ...]:
+    books = Books(
+        positions={total.coin: total.size for total in ledger.totals},
+        opening_cash=opening_cash,
+        realised_pnl=Money(sum((total.closed_pnl for total in ledger.totals), ZERO)),
+        fees=Money(sum((total.fees for total in ledger.totals), ZERO)),
+        funding=ledger.funding,
+        net_transfers=ledger.transferred,
+        entries=sum(total.fills for total in ledger.totals),
+        client_ids={row.client_id for row in ledger.live},
+        oids={row.oid for row in ledger.live if row.oid},
+    )
+    return compare(portfolio, books)
+
+
+def _opening_cash(request: ReconcileRequest, ledger: Ledger, moved: tuple[Transfer, ...]) -> Money:
+    """Work out the balance from which the sums count: the first equity seen, without what was moved before it."""
+    if request.opening_cash:
+        return Money(type(ZERO)(request.opening_cash))
+    if ledger.first_equity is None:
+        return Money(ZERO)
+    first = ledger.first_equity
+    earlier = sum((each.amount for each in moved if each.time <= first.time), ZERO)
+    return Money(first.equity - earlier)
+
+
+def _found(named: tuple[Named, ...], ledger: Ledger) -> tuple[FoundDifference, ...]:
+    """Leave out what may only be in flight: the coins with live rows, and the equity while there are any."""
+    live = {row.coin for row in ledger.live if row.state in _UNSETTLED or row.opening}
+    counted = (each for each in by_coin(named) if not (each.coin in live if each.coin else live))
+    return tuple(
+        FoundDifference(coin=each.coin, kind=each.kind.value, amount=each.amount, note=each.note) for each in counted
+    )
+
+
+def _told(fill: Fill) -> str:
+    return f"{fill.side} {plain(fill.size)} {fill.coin} at {plain(fill.px)}"
