@@ -1,0 +1,19 @@
+"""Messages of the WebSocket."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+
+from api.schemas.values import Body
+
+ChannelName = Literal["trading", "market", "positions"]
+
+
+class Hello(Body):
+    """The first message: who, what, and from where on (None: from now)."""
+
+    token: SecretStr | None = None
+    channels: Annotated[tuple[ChannelName, ...], Field(min_length=1)] = ("trading", "positions")
+    after: Annotated[int | None, Field(ge=0, le=2**62)] = None
