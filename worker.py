@@ -14,7 +14,6 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Engine
 from temporalio.client import Client
-from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.worker import Worker
 
 from domain.errors import HoldfastError
@@ -159,15 +158,16 @@ def _prepare_database(engine: Engine, settings: Settings, deployment: str) -> No
 
 async def _start_standing(client: Client, executions: TemporalExecutions, engine: Engine) -> None:
     """Start what always runs: the platform's workflow, and a stream for each shard of accounts."""
-    with suppress(WorkflowAlreadyStartedError):
-        await client.start_workflow(
-            "PlatformWorkflow",
-            PlatformInput(),
-            id=ids.PLATFORM,
-            task_queue=ids.QUEUE_WORKFLOW,
-            search_attributes=attributes.of(phase="running"),
-            static_summary="halts, broadcasts and the watchdog",
-        )
+    await client.start_workflow(
+        "PlatformWorkflow",
+        PlatformInput(),
+        id=ids.PLATFORM,
+        task_queue=ids.QUEUE_WORKFLOW,
+        search_attributes=attributes.of(phase="open"),
+        static_summary="halts, broadcasts and the watchdog",
+        # The database may be in a new epoch, in which opens wait until the halts in force are back.
+        start_signal="watch_now",
+    )
     shards = await asyncio.to_thread(PostgresAccounts(engine).shards)
     await asyncio.to_thread(executions.ensure_shards, shards)
 

@@ -172,6 +172,7 @@ class Fleet:
                     activities=activities,
                     activity_executor=self._pool,
                     max_concurrent_activities=40,
+                    max_heartbeat_throttle_interval=timedelta(seconds=1),
                 )
                 for queue in (ids.QUEUE_READ, ids.QUEUE_CLOSE, ids.QUEUE_STREAM, ids.queue_open("hyperliquid"))
             ),

@@ -176,14 +176,15 @@ async def test_the_watchdog_reasserts_the_halts_in_force_each_round(time_skippin
         handle = await start(time_skipping)
         await handle.signal("halt", Halt(reason="fire", by="me"))
         await until(lambda: "tell platform" in control.done)
+        before = len(control.rounds)
         await time_skipping.sleep(timedelta(seconds=61))
-        await until(lambda: len(control.rounds) == 1)
-        await time_skipping.sleep(timedelta(seconds=60))
-        await until(lambda: len(control.rounds) == 2)
+        await until(lambda: len(control.rounds) == before + 1)
+        await handle.signal("watch_now")
+        await until(lambda: len(control.rounds) == before + 2)
         now = await times(handle)
         await handle.terminate()
-    assert control.rounds[0] == WatchRequest(halts=(HaltFlag(reason="fire", by="me"),), epoch="")
-    assert control.rounds[1].epoch == "epoch-1"
+    assert control.rounds[0].epoch == ""
+    assert control.rounds[-1] == WatchRequest(halts=(HaltFlag(reason="fire", by="me"),), epoch="epoch-1")
     assert now.epoch == "epoch-1"
 
 
@@ -205,7 +206,7 @@ async def test_halts_survive_the_roll(time_skipping: WorkflowEnvironment) -> Non
         await first.signal("halt", Halt(reason="fire"))
         await until(lambda: "tell platform" in control.done)
         await time_skipping.sleep(timedelta(minutes=3, seconds=30))
-        await until(lambda: len(control.rounds) == 3)
+        await until(lambda: len(control.rounds) > 3)
         current = time_skipping.client.get_workflow_handle(ids.PLATFORM)
         rolled = (await current.describe()).run_id != first.first_execution_run_id
         now = await times(current)

@@ -1,4 +1,4 @@
-"""What the PlatformWorkflow is started with, told and asked. Signals: halt, release, broadcast."""
+"""What the PlatformWorkflow is started with, told and asked. Signals: halt, release, broadcast, watch_now."""
 
 from __future__ import annotations
 

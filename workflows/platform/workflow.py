@@ -29,14 +29,16 @@ class PlatformWorkflow:
         self._draining: set[asyncio.Task[None]] = set()
         self._found = ""
         self._rounds = 0
+        self._watch_due = True
         self._phase = workflow.info().typed_search_attributes.get(attributes.PHASE, "")
 
     @workflow.run
     async def run(self, start: PlatformInput) -> None:
-        """Do what is asked, watch in between."""
+        """Do what is asked, watch in between; the first round comes at once, since opens wait for it."""
         while True:
             self._show()
-            await self._wait_for_request()
+            if not self._watch_due:
+                await self._wait_for_request()
             if self._asked:
                 await self._answer(self._asked.pop(0))
             else:
@@ -60,6 +62,11 @@ class PlatformWorkflow:
         """Send a signal to every agent of a user, or of all."""
         self._asked.append(broadcast)
 
+    @workflow.signal
+    def watch_now(self) -> None:
+        """Do the watchdog's round now: a worker has started, perhaps on a database in a new epoch."""
+        self._watch_due = True
+
     @workflow.query
     def status(self) -> HaltTimes:
         """Say which halts are in force, and when the newest was closed and drained."""
@@ -76,7 +83,7 @@ class PlatformWorkflow:
     async def _wait_for_request(self) -> None:
         try:
             await workflow.wait_condition(
-                lambda: bool(self._asked), timeout=self._every, timeout_summary="until the watchdog's next round"
+                lambda: bool(self._asked) or self._watch_due, timeout=self._every, timeout_summary="until the watchdog's next round"
             )
         except TimeoutError:
             return
@@ -164,6 +171,7 @@ class PlatformWorkflow:
 
     async def _watch(self) -> None:
         self._rounds += 1
+        self._watch_due = False
         outcome = await workflow.execute_activity_method(
             PlatformActivities.watch,
             WatchRequest(
