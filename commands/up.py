@@ -3,14 +3,20 @@
 import os
 import shutil
 import tempfile
+import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from commands import home
+from commands.demo import Demo, DemoMaker, Recipe
+from commands.evidence import Evidence, events_per_cycle
 from commands.exits import CommandFailed
+from commands.once import RECIPE, Watch, print_summary, summary_of
 from commands.output import Json, console, print_json
 from commands.stack import Feed, Places, Stack
 from commands.steps import Steps
@@ -19,6 +25,8 @@ from runtime.ports import free_port
 from runtime.processes import Supervisor, never
 from runtime.settings import Settings
 from runtime.temporal_server import find_temporal
+from storage.postgres.engine import engine
+from wiring.venues import hyperliquid
 
 PORTS = ("API_PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT", "POSTGRES_PORT", "PAPER_HYPERLIQUID_PORT", "METRICS_PORT")
 WATCH_INTERVAL = timedelta(seconds=0.5)
@@ -52,7 +60,10 @@ def _run_until_stopped(settings: Settings, market: Feed, agents: int, *, as_json
             stack = Stack(settings, supervisor, steps, feed=market)
             places = stack.start(binary)
             home.note_running(settings.holdfast_home, running_at(places))
-            _welcome(places, as_json=as_json)
+            with steps.step("Demo") as note:
+                demo = make_demo(settings, places, Recipe(agents=agents))
+                note(f"{len(demo.agents)} agents")
+            _welcome(places, demo, as_json=as_json)
             stack.watch(never, WATCH_INTERVAL)
             supervisor.stop(lambda name: steps.say(f"  stopping {name}"))
     steps.say("Stopped. `holdfast up` goes on where it was.")
@@ -60,21 +71,60 @@ def _run_until_stopped(settings: Settings, market: Feed, agents: int, *, as_json
 
 def _run_once(market: Feed, agents: int, timeout: timedelta, *, keep: bool, as_json: bool) -> None:
     folder = Path(tempfile.mkdtemp(prefix="holdfast-"))
-    ports = {name: str(free_port()) for name in PORTS}
-    extra = {"HOLDFAST_HOME": str(folder), "HOLDFAST_ENV": "testing", **ports}
+    extra = {"HOLDFAST_HOME": str(folder), "HOLDFAST_ENV": "testing", **{name: str(free_port()) for name in PORTS}}
     settings = load_settings({**os.environ, **extra})
-    steps = Steps(console(is_error=as_json))
+    out = console(is_error=as_json)
+    steps = Steps(out)
     binary = _temporal_binary(settings, steps)
     with Supervisor(settings.logs) as supervisor:
         stack = Stack(settings, supervisor, steps, feed=market, extra=extra)
         places = stack.start(binary)
         home.note_running(folder, running_at(places))
+        with steps.step("Demo") as note:
+            demo = make_demo(settings, places, replace(RECIPE, agents=agents))
+            note(f"{len(demo.agents)} agents")
+        watch = _watched(stack, settings, demo, timeout, out, as_json=as_json)
+        is_interrupted = supervisor.is_stopping and not watch.has_succeeded
+    if is_interrupted:
+        raise KeyboardInterrupt
+    if not watch.has_succeeded:
+        raise CommandFailed("once_failed", watch.reason(), f"The logs are in {settings.logs}.")
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _welcome(places: Places, *, as_json: bool) -> None:
-    shown = {"api": places.api_url, "temporal_ui": places.temporal_ui, "venue": places.venue_url}
+def _watched(stack: Stack, settings: Settings, demo: Demo, timeout: timedelta, out: Console, *, as_json: bool) -> Watch:
+    """Wait for the proof and print its figures, complete or not."""
+    places = stack.places
+    venue = hyperliquid(settings, places.venue_url)
+    books = engine(places.database_url, pool_size=1, max_overflow=1)
+    try:
+        evidence = Evidence(engine=books, venue=venue, venue_url=places.venue_url, user_id=demo.user_id)
+        deadline = time.monotonic() + timeout.total_seconds()
+        watch = Watch(demo=demo, evidence=evidence, console=out, deadline=deadline)
+        stack.watch(watch.is_done, WATCH_INTERVAL)
+        cycles = {agent.agent_id: agent.cycles for agent in watch.agents}
+        events = events_per_cycle(settings, places.temporal_address, demo.user_id, cycles)
+        print_summary(summary_of(watch, evidence.figures(), events), as_json=as_json, console=out)
+    finally:
+        venue.close()
+        books.dispose()
+    return watch
+
+
+def make_demo(settings: Settings, places: Places, recipe: Recipe) -> Demo:
+    """Make the demo's user, accounts and agents, or find them."""
+    maker = DemoMaker(settings, database_url=places.database_url, venue_url=places.venue_url, api_url=places.api_url)
+    return maker.make(recipe)
+
+
+def _welcome(places: Places, demo: Demo, *, as_json: bool) -> None:
+    shown = {
+        "api": f"{places.api_url}/docs",
+        "temporal_ui": places.temporal_ui,
+        "venue": places.venue_url,
+        "api_key": demo.key,
+    }
     if as_json:
         print_json(shown)
         return
