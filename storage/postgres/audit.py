@@ -42,11 +42,10 @@ class PostgresAudit:
     def verify(self) -> AuditVerdict:
         """Walk the whole chain."""
         previous, seen = "", 0
-        with transaction(self._engine) as connection:
-            statement = select(audit_log).order_by(audit_log.c.id).execution_options(yield_per=_AT_A_TIME)
-            for row in connection.execute(statement):
-                fits = row.previous_hash == previous and row.hash == _hash(previous, _act(row))
-                if not fits:
+        statement = select(audit_log).order_by(audit_log.c.id).execution_options(yield_per=_AT_A_TIME)
+        with transaction(self._engine) as connection, connection.execute(statement) as rows:
+            for row in rows:
+                if row.previous_hash != previous or row.hash != _hash(previous, _act(row)):
                     return AuditVerdict(entries=seen, broken_at=row.id)
                 previous, seen = row.hash, seen + 1
         return AuditVerdict(entries=seen)

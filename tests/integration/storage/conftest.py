@@ -56,7 +56,7 @@ def account_of_bob(db: Engine, bob: User) -> AccountRef:
 
 def config_of(account: AccountRef, **changes: Any) -> AgentConfig:
     """An agent on an account."""
-    values = {"agent_id": "agent-1", "adviser": "trend", "coins": ("BTC", "ETH")} | changes
+    values: dict[str, Any] = {"agent_id": "agent-1", "adviser": "trend", "coins": ("BTC", "ETH")} | changes
     return AgentConfig(user_id=account.user_id, account_id=account.account_id, venue=account.venue, **values)
 
 
@@ -76,7 +76,7 @@ def portfolio_of(account: AccountRef, *, at: datetime = NOW, equity: str = "1000
 
 def intent_of(account: AccountRef, intent_id: str = "intent-1", **changes: Any) -> Intent:
     """An intent on an account."""
-    values = {"coin": "BTC", "kind": IntentKind.OPEN, "side": Side.BUY, "decided_at": NOW} | changes
+    values: dict[str, Any] = {"coin": "BTC", "kind": IntentKind.OPEN, "side": Side.BUY, "decided_at": NOW} | changes
     return Intent(
         intent_id=intent_id,
         user_id=account.user_id,
@@ -153,6 +153,11 @@ def put_fill(db: Engine, account: AccountRef, trade_id: str, **columns: Any) -> 
     }
     with transaction(db) as connection:
         connection.execute(insert(tables.fills).values(**(values | columns)))
+
+
+def numbers(*values: Any) -> list[Decimal]:
+    """Compare amounts of different kinds by value."""
+    return [Decimal(value) for value in values]
 
 
 def in_parallel(*calls: Callable[[], Any]) -> list[Any]:

@@ -12,6 +12,7 @@ from domain.agents import AgentStatus
 from domain.cycles import AgentShown, CycleOutcome, Decision
 from domain.days import Breaker, DayRecord
 from domain.decisions import Action, Advice, Proposal, Situation
+from domain.money import Money
 from storage.postgres import tables
 from storage.postgres.agents import PostgresAgents
 from storage.postgres.decisions import PostgresDiary
@@ -24,6 +25,7 @@ from tests.integration.storage.conftest import (
     NOW,
     config_of,
     intent_of,
+    numbers,
     portfolio_of,
     put_fill,
     put_intent,
@@ -163,7 +165,12 @@ def test_transfers_count_from_the_moment_the_start_was_seen(db: Engine, account:
     PostgresPortfolios(db).save(account, portfolio_of(account, at=MIDNIGHT - timedelta(seconds=60)))
     moves = [(-90, "deposit", 7), (-30, "deposit", 100), (10, "withdrawal", -30), (20, "funding", -5)]
     transfers = tuple(
-        Transfer(account_id=account.account_id, time=MIDNIGHT + timedelta(seconds=s), kind=kind, amount=Decimal(amount))
+        Transfer(
+            account_id=account.account_id,
+            time=MIDNIGHT + timedelta(seconds=s),
+            kind=kind,
+            amount=Money(Decimal(amount)),
+        )
         for s, kind, amount in moves
     )
     assert PostgresReconciliations(db).record_transfers(transfers) == 4
@@ -176,7 +183,7 @@ def test_fees_turnover_and_results_are_of_today(db: Engine, account: AccountRef)
     put_fill(db, account, "2", time=MIDNIGHT, px=Decimal(10), size=Decimal(3), closed_pnl=Decimal(4))
     put_fill(db, account, "3", time=NOW, px=Decimal(20), size=Decimal(1), closed_pnl=Decimal(-1))
     found = day(db, account)
-    assert (found.fees, found.turnover, found.realised_pnl) == (Decimal("0.2"), 50, 3)
+    assert numbers(found.fees, found.turnover, found.realised_pnl) == numbers("0.2", 50, 3)
 
 
 def test_only_opening_orders_that_were_sent_count_for_the_rate(db: Engine, account: AccountRef):

@@ -76,19 +76,23 @@ def test_the_installed_guards_are_the_ones_of_the_domain(db: Engine):
     assert triggers == set(re.findall(r"create trigger (\w+)", guards()))
 
 
-@pytest.mark.parametrize(("before", "after"), list(itertools.permutations(OrderState, 2)))
-def test_an_order_moves_along_the_transition_table_only(db: Engine, before: OrderState, after: OrderState):
-    def move() -> None:
+def test_an_order_moves_along_the_transition_table_only(db: Engine):
+    # One database for all pairs: a fresh one for each would cost ten seconds.
+    refused = set()
+    for before, after in itertools.permutations(OrderState, 2):
+        step = f"{before}-{after}"
         with transaction(db) as connection:
-            connection.execute(update(tables.orders).values(state=after))
-
-    with transaction(db) as connection:
-        connection.execute(insert(tables.orders).values(**ORDER, state=before))
-    if after in ORDER_TRANSITIONS[before]:
-        move()
-    else:
-        with pytest.raises(IntegrityError, match=f"cannot go from {before} to {after}"):
-            move()
+            connection.execute(
+                insert(tables.orders).values(**(ORDER | {"step": step, "client_id": step}), state=before)
+            )
+        try:
+            with transaction(db) as connection:
+                connection.execute(update(tables.orders).where(tables.orders.c.step == step).values(state=after))
+        except IntegrityError as error:
+            assert f"cannot go from {before} to {after}" in str(error)
+            refused.add((before, after))
+    allowed = {(before, after) for before, states in ORDER_TRANSITIONS.items() for after in states}
+    assert refused == set(itertools.permutations(OrderState, 2)) - allowed
 
 
 def test_an_order_may_be_touched_without_moving(db: Engine):
