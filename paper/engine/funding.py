@@ -26,6 +26,7 @@ def hourly_rate(premium: Decimal) -> Decimal:
 
 def pay_funding(venue: PaperVenue, hour: int, premiums: dict[str, Decimal]) -> None:
     """Pay the funding of an hour (counted from the epoch in market time) on every open position."""
+    venue.changes.is_meta = True
     stamp = hour * HOUR_MS + STAMP_MS
     rates = {coin: hourly_rate(premium).quantize(UNIT) for coin, premium in premiums.items()}
     for coin, rate in rates.items():

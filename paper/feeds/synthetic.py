@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from random import Random
 
 from paper.feeds.bars import Bar
@@ -13,6 +14,7 @@ CALM = 0.0006
 PULL = 0.0004
 
 
+@lru_cache(maxsize=32)
 def walk(coin: str, start_px: float, seed: int, count: int = COUNT) -> tuple[Bar, ...]:
     """Return one-minute bars round a start price; equal for equal coin and seed."""
     random = Random(f"{seed}/{coin}")

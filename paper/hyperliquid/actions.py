@@ -237,6 +237,7 @@ def reserve_weight(node: Node, account: Account, action: Json, origin: Origin) -
         raise ActionRefused("Insufficient balance to reserve request weight.")
     account.cash -= cost
     node.venue.fee_income += cost
+    node.venue.changes.is_meta = True
     account.requests_bought += weight
     return OK
 
