@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.errors import Misconfigured, Refused
 from domain.instruments import Rounding, floor_size, round_price
 from domain.money import Price, Quantity, plain
-from domain.orders import Side, TimeInForce, TriggerKind
+from domain.orders import OrderTerms, Side, TimeInForce, TriggerKind
 from tests.unit.venues.build import BTC, CLIENT_ID, ETH, KEY, NOW, stop, terms
 from venues.base import SigningKey
 from venues.hyperliquid import wire
@@ -84,6 +84,20 @@ def test_every_price_and_size_that_the_venue_allows_is_written_exactly(px: Decim
 def test_a_number_that_the_wire_would_round_is_refused(changed):
     with pytest.raises(Refused) as caught:
         wire.order_action(CLIENT_ID, BTC, terms(**changed))
+    assert caught.value.code == "wire_rounds"
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        terms(limit_px="0.1234567800001"),
+        terms(size="0.1234567800001"),
+        terms(side=Side.SELL, reduce_only=True, trigger=stop("0.1234567800001").trigger),
+    ],
+)
+def test_a_digit_that_the_sdk_would_drop_in_silence_is_refused(order: OrderTerms):
+    with pytest.raises(Refused) as caught:
+        wire.order_action(CLIENT_ID, BTC, order)
     assert caught.value.code == "wire_rounds"
 
 
