@@ -166,7 +166,7 @@ intents = Table(
     "intents",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("user_id", Text, nullable=False, index=True),
+    Column("user_id", Text, nullable=False),
     Column("account_id", Text, nullable=False),
     Column("agent_id", Text, nullable=False, server_default=""),
     Column("instrument", Text, nullable=False),
@@ -192,6 +192,8 @@ intents = Table(
     _created(),
     Index("intents_by_account", "account_id", "instrument"),
     Index("intents_by_agent", "agent_id", "created_at"),
+    Index("intents_by_user", "user_id", "created_at", "id"),
+    Index("intents_finished", "account_id", "finished_at", postgresql_where=text("realised_pnl is not null")),
 )
 
 orders = Table(
@@ -245,6 +247,8 @@ orders = Table(
         "instrument",
         postgresql_where=text("state in ('APPROVED','SENDING','UNKNOWN','WORKING')"),
     ),
+    Index("orders_by_user", "user_id", "approved_at", "client_id"),
+    Index("orders_sent", "account_id", "sent_at", postgresql_where=text("opening")),
     Index(
         "orders_opening_in_flight", "expires_at", postgresql_where=text("opening and state in ('SENDING','UNKNOWN')")
     ),
@@ -415,7 +419,7 @@ decisions = Table(
     "decisions",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("user_id", Text, nullable=False, index=True),
+    Column("user_id", Text, nullable=False),
     Column("agent_id", Text, nullable=False),
     Column("cycle", BigInteger, nullable=False),
     Column("adviser", Text, nullable=False),
@@ -425,6 +429,7 @@ decisions = Table(
     Column("outcome", JSONB, nullable=False, server_default=text("'{}'")),
     Column("trace_id", Text, nullable=False, server_default=""),
     UniqueConstraint("agent_id", "cycle"),
+    Index("decisions_by_user", "user_id", "at", "id"),
 )
 
 risk_decisions = Table(

@@ -72,7 +72,7 @@ CREATE TABLE decisions (
   PRIMARY KEY (id),
   UNIQUE (agent_id, cycle)
 );
-CREATE INDEX ix_decisions_user_id ON decisions (user_id);
+CREATE INDEX decisions_by_user ON decisions (user_id, at, id);
 
 CREATE TABLE differences (
   id BIGSERIAL NOT NULL,
@@ -197,7 +197,8 @@ CREATE TABLE intents (
 );
 CREATE INDEX intents_by_account ON intents (account_id, instrument);
 CREATE INDEX intents_by_agent ON intents (agent_id, created_at);
-CREATE INDEX ix_intents_user_id ON intents (user_id);
+CREATE INDEX intents_by_user ON intents (user_id, created_at, id);
+CREATE INDEX intents_finished ON intents (account_id, finished_at) WHERE realised_pnl is not null;
 
 CREATE TABLE leverages (
   account_id TEXT NOT NULL,
@@ -261,8 +262,10 @@ CREATE TABLE orders (
   UNIQUE (signer_id, nonce),
   UNIQUE (client_id)
 );
+CREATE INDEX orders_by_user ON orders (user_id, approved_at, client_id);
 CREATE INDEX orders_live ON orders (account_id, instrument) WHERE state in ('APPROVED','SENDING','UNKNOWN','WORKING');
 CREATE INDEX orders_opening_in_flight ON orders (expires_at) WHERE opening and state in ('SENDING','UNKNOWN');
+CREATE INDEX orders_sent ON orders (account_id, sent_at) WHERE opening;
 
 CREATE TABLE portfolios (
   account_id TEXT NOT NULL,
