@@ -82,8 +82,7 @@ def change_agent(agent_id: Id, body: AgentChange, request: Request, parts: Ports
     config = _changed(before.config, body)
     _require_confirmation(before.config.mode, config, is_confirmed=body.confirm)
     parts.advisers.check(config.adviser, config.settings)
-    after = parts.agents.update(config)
-    _audit(parts, me, "agent.change", after, was=before.config.mode)
+    # The running agent first: what it refuses must not be stored either.
     parts.executions.update(
         ids.agent(me.user_id, agent_id),
         "reconfigure",
@@ -91,6 +90,8 @@ def change_agent(agent_id: Id, body: AgentChange, request: Request, parts: Ports
         AgentReport,
         str(request.state.request_id),
     )
+    after = parts.agents.update(config)
+    _audit(parts, me, "agent.change", after, was=before.config.mode)
     return view_of(after)
 
 
