@@ -28,13 +28,14 @@ class Closing:
 
     def close(self, intent: Intent) -> None:
         """Return when flat is proved and nothing of the intent works; raises Retryable while that takes time."""
+        ack: OrderAck | None = None
         for _ in range(_CLOSES_AT_ONCE):
             ack = self._advance(intent)
             if ack is None:
                 return
             if not ack.is_terminal:
                 break
-        raise Retryable("closing", f"{ack.key.step}: {ack.state} {ack.code}", retry_after=_SOON)
+        raise Retryable("closing", f"{intent.coin} is being closed: {ack}", retry_after=_SOON)
 
     def _advance(self, intent: Intent) -> OrderAck | None:
         """Do one step; None when there is nothing left to do."""

@@ -1,1 +1,1 @@
-"""Side-by-side measurements; each prints its ratio."""
+"""Side-by-side measurements; each prints its ratio from one run on one server."""

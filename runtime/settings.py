@@ -119,6 +119,11 @@ class Settings(BaseSettings):
     hyperliquid_network: Network = Field(Network.PAPER, description="paper, testnet or mainnet.")
     hyperliquid_url: HttpUrl | None = Field(None, description="Address of the Hyperliquid API; default by network.")
     hyperliquid_timeout_seconds: Seconds = Field(4, description="Time limit of each call to Hyperliquid.")
+    hyperliquid_weight_per_minute: int = Field(
+        1200,
+        ge=60,
+        description="Request weight that this process may spend a minute; share 1200 between hosts behind one address.",
+    )
     paper_hyperliquid_port: Port = Field(3001, description="Port of the paper Hyperliquid server.")
     order_deadline_seconds: Seconds = Field(8, description="Life of a sent order until the venue refuses it.")
     lookup_lag_seconds: Seconds = Field(10, description="Wait past a deadline before `not found` is believed.")

@@ -51,6 +51,7 @@ def hyperliquid(settings: Settings, url: str = "") -> HyperliquidVenue:
             clock_offset=settings.clock_offset,
             deadline=settings.order_deadline,
             lag=settings.lookup_lag,
+            weight_per_minute=settings.hyperliquid_weight_per_minute,
         )
     )
 

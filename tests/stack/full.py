@@ -9,14 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import select
 from temporalio.client import Client
 
-from domain.intents import Intent
+from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
 from runtime.loading import load_settings
 from runtime.postgres import Postgres
 from runtime.secrets import KeyRing
@@ -24,6 +26,8 @@ from runtime.settings import Settings
 from runtime.temporal_client import connect
 from runtime.temporal_server import TemporalServer, find_temporal
 from storage.migrations.upgrade import upgrade
+from storage.postgres.engine import transaction
+from storage.postgres.tables import intents, orders
 from tests.stack.paper import ROOT, Paper
 from tests.stack.trading import Bench, bench
 from workflows import attributes, ids
@@ -100,6 +104,34 @@ class FullStack:
         worker.start()
         self.workers.append(worker)
         return worker
+
+    def filled(self, intent_ids: set[str]) -> set[str]:
+        """Which of some intents have been filled, by the read model."""
+        phases = [phase.value for phase in (IntentPhase.FILLED, IntentPhase.PROTECTED)]
+        query = select(intents.c.id).where(intents.c.id.in_(intent_ids), intents.c.phase.in_(phases))
+        with transaction(self.bench.engine) as connection:
+            return set(connection.scalars(query))
+
+    def ended(self, intent_ids: set[str]) -> set[str]:
+        """Which of some intents have ended."""
+        phases = [phase.value for phase in TERMINAL_PHASES]
+        query = select(intents.c.id).where(intents.c.id.in_(intent_ids), intents.c.phase.in_(phases))
+        with transaction(self.bench.engine) as connection:
+            return set(connection.scalars(query))
+
+    def phases(self, intent_ids: set[str]) -> dict[str, int]:
+        """How many of some intents are in which phase, with the reason."""
+        query = select(intents.c.phase, intents.c.reason).where(intents.c.id.in_(intent_ids))
+        with transaction(self.bench.engine) as connection:
+            return dict(Counter(f"{row.phase} {row.reason}" for row in connection.execute(query)))
+
+    def decision_to_order_ms(self) -> list[float]:
+        """Milliseconds from decision to send of every opening order."""
+        query = select(orders.c.sent_at, intents.c.decided_at).where(
+            orders.c.intent_id == intents.c.id, orders.c.opening, orders.c.sent_at.is_not(None)
+        )
+        with transaction(self.bench.engine) as connection:
+            return [(row.sent_at - row.decided_at).total_seconds() * 1000 for row in connection.execute(query)]
 
     async def client(self) -> Client:
         """Connect as the worker does."""
@@ -181,6 +213,8 @@ def _parts(
         "DATABASE_URL": postgres.url,
         "TEMPORAL_ADDRESS": temporal_address,
         "HYPERLIQUID_URL": paper.url,
+        # The paper exchange counts nothing here: limits have tests of their own.
+        "HYPERLIQUID_WEIGHT_PER_MINUTE": "10000000",
         "ORDER_DEADLINE_SECONDS": str(deadline),
         "LOOKUP_LAG_SECONDS": str(lag),
         "HOLDFAST_MASTER_KEY": text,

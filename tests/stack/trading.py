@@ -183,6 +183,8 @@ def bench(
         "HOLDFAST_ENV": "testing",
         "HOLDFAST_HOME": str(home),
         "HYPERLIQUID_URL": paper.url,
+        # The paper exchange counts nothing here: limits have tests of their own.
+        "HYPERLIQUID_WEIGHT_PER_MINUTE": "10000000",
         "ORDER_DEADLINE_SECONDS": "2",
         "LOOKUP_LAG_SECONDS": "2",
         **settings,
