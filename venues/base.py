@@ -168,7 +168,10 @@ class Trading(Protocol):
     def look_up(
         self, account: AccountRef, *, client_id: str, instrument: Instrument, terms: OrderTerms, oid: str = ""
     ) -> Sighting:
-        """Look an order up (by oid when given, else by client id) and compare it with its terms; raises Retryable when it could not look."""
+        """Look an order up, by oid when given, else by client id, and compare it with its terms.
+
+        Raises Retryable when it could not look.
+        """
 
     def lookup_horizon(self, account: AccountRef) -> datetime | None:
         """Return how far back a "not found" can be believed; None when the venue shows everything since ever."""
