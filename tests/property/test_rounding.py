@@ -200,8 +200,8 @@ def test_closing_a_whole_position_needs_no_minimum_and_no_size():
 
 
 def test_an_absurd_size_or_price_breaks_rules_and_nothing_else():
-    huge = Decimal(10) ** 30
-    assert floor_size(huge + Decimal("0.000001"), BTC) == huge
+    huge = d("1e30")
+    assert floor_size(huge + d("0.000001"), BTC) == huge
     assert round_price(Price(huge), BTC) == huge
 
 

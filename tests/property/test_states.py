@@ -28,7 +28,8 @@ from domain.orders import (
 
 
 def reachable(table, start):
-    found, todo = set(), [start]
+    found: set[str] = set()
+    todo = [start]
     while todo:
         for then in table[todo.pop()] - found:
             found.add(then)

@@ -7,6 +7,7 @@ import pytest
 from advisors.registry import Registry, built_in
 from advisors.strategies.mean_reversion import MeanReversion
 from advisors.strategies.trend import Trend
+from domain.accounts import HeldPosition
 from domain.candles import CandleSeries
 from domain.decisions import Action, MarketView, Situation
 from domain.errors import Misconfigured
@@ -42,7 +43,7 @@ def advised(adviser, *args, **kwargs):
     return proposal
 
 
-def until_cross(closes: list[float], action: Action) -> list[float]:
+def until_cross(closes, action):
     """Cut a path right after the first bar at which the trend is entered."""
     for end in range(60, len(closes) + 1):
         if advised(Trend(), closes[:end], settings={"adx_min": "0"}).action is action:
@@ -101,7 +102,7 @@ def test_a_standing_market_still_gets_a_stop_away_from_the_entry():
 def test_no_position_is_held_for_longer_than_hold_cycles():
     settings = {"eager": "true", "hold_cycles": "2"}
     actions = []
-    held = ()
+    held: tuple[HeldPosition, ...] = ()
     for cycle in range(1, 8):
         action = advised(Trend(), FALL_THEN_RISE, *held, cycle=cycle, settings=settings).action
         actions.append(action)

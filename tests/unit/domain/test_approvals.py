@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -216,7 +217,7 @@ def reducing(terms, **changes):
 
 
 def closing(**changes):
-    values = {
+    values: dict[str, Any] = {
         "coin": "BTC",
         "side": Side.SELL,
         "size": quantity("0.1"),

@@ -18,7 +18,7 @@ def test_a_series_may_be_two_bars_old_by_default(age, is_fine):
     series = a_series([1, 2, 3])
     old = replace(series, as_of=series.as_of + age)
     if is_fine:
-        assert require_usable(old, at_least=3)
+        assert require_usable(old, at_least=3) is old
         return
     with pytest.raises(Refused) as caught:
         require_usable(old, at_least=3)

@@ -1,3 +1,4 @@
+# mypy: no-strict-equality
 from dataclasses import replace
 from datetime import timedelta
 
@@ -199,8 +200,11 @@ def test_a_breaker_with_a_cool_down_ends_by_itself():
 def test_the_breaker_trips_on_the_days_loss_and_on_a_streak():
     limits = RiskLimits(loss_streak=3)
     assert breaker_due(a_portfolio(), a_day(loss_streak=2), limits, now=NOW) is None
-    assert breaker_due(a_portfolio(), a_day(loss_streak=3), limits, now=NOW).code == "loss_streak"
-    assert breaker_due(a_portfolio(equity=money("9000")), a_day(), limits, now=NOW).code == "daily_drawdown"
+    streak = breaker_due(a_portfolio(), a_day(loss_streak=3), limits, now=NOW)
+    loss = breaker_due(a_portfolio(equity=money("9000")), a_day(), limits, now=NOW)
+    assert streak is not None
+    assert loss is not None
+    assert (streak.code, loss.code) == ("loss_streak", "daily_drawdown")
     assert breaker_due(a_portfolio(), a_day(loss_streak=99), RiskLimits(loss_streak=0), now=NOW) is None
 
 

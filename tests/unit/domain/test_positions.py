@@ -1,4 +1,6 @@
+# mypy: no-strict-equality
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ _ids = iter(range(1, 100_000))
 
 
 def a_fill(side: Side, size: str, px: str, *, minute: int = 0, fee: str = "0", coin: str = "BTC", **changes) -> Fill:
-    values = {
+    values: dict[str, Any] = {
         "account_id": "account-1",
         "time": NOW + timedelta(minutes=minute),
         "coin": coin,
@@ -30,7 +32,7 @@ def a_fill(side: Side, size: str, px: str, *, minute: int = 0, fee: str = "0", c
 BUY, SELL = Side.BUY, Side.SELL
 
 
-def after(*fills: Fill) -> Position:
+def after(*fills):
     position = Position(coin="BTC")
     for fill in fills:
         position = apply_fill(position, fill)

@@ -1,3 +1,4 @@
+# mypy: no-strict-equality
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
