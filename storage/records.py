@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from domain.accounts import AccountRef, Portfolio
 from domain.agents import AgentConfig, AgentStatus
 from domain.halts import HaltFlag
-from domain.money import Money, Price, Quantity
-from domain.orders import OrderKey, Side
+from domain.orders import OrderKey
+from storage.ledgers import (
+    CoinTotals,
+    Difference,
+    EquityPoint,
+    ExposedPosition,
+    Figures,
+    FoundDifference,
+    Ledger,
+    LiveRow,
+    Transfer,
+)
+
+__all__ = [
+    "AccountRecord",
+    "AgentRecord",
+    "ApiKey",
+    "AuditEntry",
+    "AuditVerdict",
+    "Caller",
+    "CoinTotals",
+    "Difference",
+    "Epoch",
+    "EquityPoint",
+    "Event",
+    "ExposedPosition",
+    "Figures",
+    "FoundDifference",
+    "HaltRecord",
+    "InFlight",
+    "IssuedKey",
+    "Ledger",
+    "LiveRow",
+    "Page",
+    "RestingOpening",
+    "Scope",
+    "SignerRecord",
+    "StoredAnswer",
+    "StoredRiskDecision",
+    "SyncedPortfolio",
+    "Transfer",
+    "User",
+]
 
 T = TypeVar("T")
 
@@ -133,15 +173,6 @@ class SyncedPortfolio:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EquityPoint:
-    """One point of the equity curve, by the venue's clock."""
-
-    account_id: str
-    time: datetime
-    equity: Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HaltRecord:
     """A halt as it was committed; CLOSED at `at`, DRAINED at `drained_at`."""
 
@@ -241,118 +272,3 @@ class StoredRiskDecision:
     message: str
     numbers: dict[str, str]
     at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
-    """Money that came or went without a trade, positive when it came. `kind` deposit, withdrawal, funding, ..."""
-
-    account_id: str
-    time: datetime
-    kind: str
-    amount: Money
-    coin: str = ""
-    reference: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoinTotals:
-    """A coin's fills since the account was added: `size` is the signed position that they lead to."""
-
-    coin: str
-    size: Quantity
-    closed_pnl: Money
-    fees: Money
-    fills: int
-    last_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveRow:
-    """A journal row that may still trade."""
-
-    key: OrderKey
-    client_id: str
-    coin: str
-    state: str
-    opening: bool
-    side: Side
-    size: Quantity
-    oid: str
-    user_id: str
-    account_id: str
-    approved_at: datetime
-    not_after: datetime
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
-    """Everything that an account's journal says, to be compared with the venue."""
-
-    account: AccountRef
-    added_at: datetime
-    totals: tuple[CoinTotals, ...] = ()
-    funding: Money = Money(Decimal(0))
-    transferred: Money = Money(Decimal(0))
-    live: tuple[LiveRow, ...] = ()
-    first_equity: EquityPoint | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundDifference:
-    """A difference that a sync saw now, on a coin without live row. `kind` as in the table differences."""
-
-    coin: str
-    kind: str
-    amount: Decimal
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """A difference with its history; it counts from `counted_at` on."""
-
-    id: int
-    account_id: str
-    coin: str
-    kind: str
-    amount: Decimal
-    note: str
-    first_seen_at: datetime
-    counted_at: datetime | None = None
-    repaired_at: datetime | None = None
-    repair: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExposedPosition:
-    """A position and who owns its slot, '' when nobody does. `owner_touched_at` is the owner's last sign of life."""
-
-    account: AccountRef
-    coin: str
-    side: Side
-    size: Quantity
-    entry_px: Price
-    owner_intent: str = ""
-    owner_phase: str = ""
-    owner_touched_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What a deployment (or a user) has done since an instant; latencies in seconds from decision to first fill."""
-
-    cycles: int
-    intents: int
-    orders: int
-    filled: int
-    protected: int
-    refused: int
-    failed: int
-    unknown: int
-    fill_p50: float | None = None
-    fill_p95: float | None = None
-    unprotected_max: float | None = None
-    unexplained: Decimal = Decimal(0)
-    by_coin: dict[str, int] = field(default_factory=dict)

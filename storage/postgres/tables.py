@@ -10,13 +10,8 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    ForeignKey,
     Index,
     Integer,
-    LargeBinary,
-    MetaData,
-    Numeric,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -26,309 +21,44 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-metadata = MetaData()
+from storage.postgres.columns import NUMBER, TIME, metadata
+from storage.postgres.journal_tables import cancels, fills, intents, leverages, order_ids, orders, slots, transfers
+from storage.postgres.owner_tables import accounts, agents, api_keys, idempotency, key_uses, settings, signers, users
 
-TIME = DateTime(timezone=True)
-NUMBER = Numeric()
-
-
-def _created() -> Column[object]:
-    return Column("created_at", TIME, nullable=False, server_default=func.now())
-
-
-users = Table(
-    "users",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
-    Column("email", Text, unique=True),
-    Column("is_admin", Boolean, nullable=False, server_default=text("false")),
-    Column("data_key", LargeBinary),  # the user's data key, wrapped by the master key
-    Column("data_key_id", Text),
-    Column("disabled_at", TIME),
-    _created(),
-)
-
-api_keys = Table(
-    "api_keys",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("user_id", Text, ForeignKey("users.id"), nullable=False),
-    Column("name", Text, nullable=False, server_default=""),
-    Column("prefix", Text, nullable=False),
-    Column("hash", LargeBinary, nullable=False, unique=True),
-    Column("scopes", JSONB, nullable=False),
-    Column("last_used_at", TIME),
-    Column("revoked_at", TIME),
-    _created(),
-)
-
-settings = Table(
-    "settings",
-    metadata,
-    Column("user_id", Text, ForeignKey("users.id"), nullable=False),
-    Column("key", Text, nullable=False),
-    Column("value", JSONB, nullable=False),
-    PrimaryKeyConstraint("user_id", "key"),
-)
-
-idempotency = Table(
-    "idempotency",
-    metadata,
-    Column("user_id", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("request_hash", Text, nullable=False),
-    Column("status", Integer),
-    Column("answer", JSONB),
-    _created(),
-    PrimaryKeyConstraint("user_id", "key"),
-)
-
-accounts = Table(
+__all__ = [
+    "TRADE_LOGS_VIEW",
+    "account_epochs",
     "accounts",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("user_id", Text, ForeignKey("users.id"), nullable=False, index=True),
-    Column("venue", Text, nullable=False),
-    Column("network", Text, nullable=False),
-    Column("address", Text, nullable=False),
-    Column("name", Text, nullable=False, server_default=""),
-    Column("active", Boolean, nullable=False, server_default=text("true")),
-    Column("egress", Text, nullable=False, server_default="default"),
-    Column("manual_trades", Text, nullable=False, server_default="flag"),  # flag | adopt
-    Column("fills_cursor", TIME),  # fills and transfers before it have been read
-    Column("exposed_at", TIME),  # last time that it was not flat
-    Column("shard", Integer, nullable=False, server_default="0"),  # which StreamShardWorkflow of its egress keeps it
-    _created(),
-    UniqueConstraint("venue", "network", "address"),
-)
-
-signers = Table(
-    "signers",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False, index=True),
-    Column("address", Text, nullable=False, unique=True),  # an agent address is never used again
-    Column("name", Text, nullable=False, server_default=""),
-    Column("sealed_key", LargeBinary, nullable=False),
-    Column("key_id", Text, nullable=False),
-    Column("last_nonce", BigInteger, nullable=False, server_default="0"),
-    Column("valid_until", TIME),
-    Column("retired_at", TIME),
-    _created(),
-)
-
-agents = Table(
     "agents",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("user_id", Text, ForeignKey("users.id"), nullable=False, index=True),
-    Column("account_id", Text, ForeignKey("accounts.id"), nullable=False),
-    Column("name", Text, nullable=False, server_default=""),
-    Column("adviser", Text, nullable=False),
-    Column("settings", JSONB, nullable=False, server_default=text("'{}'")),
-    Column("risk_profile", Text, nullable=False),
-    Column("limits", JSONB, nullable=False),
-    Column("allowed_assets", JSONB, nullable=False),
-    Column("interval", Text, nullable=False, server_default="5m"),
-    Column("cycle_seconds", NUMBER, nullable=False, server_default="300"),
-    Column("mode", Text, nullable=False, server_default="simulate"),
-    Column("active", Boolean, nullable=False, server_default=text("false")),
-    Column("status", Text, nullable=False, server_default="stopped"),
-    Column("status_reason", Text, nullable=False, server_default=""),
-    Column("cycle", BigInteger, nullable=False, server_default="0"),
-    Column("last_cycle_at", TIME),
-    _created(),
-)
-
-key_uses = Table(
-    "key_uses",
-    metadata,
-    Column("signer_id", Text, ForeignKey("signers.id"), nullable=False),
-    Column("hour", TIME, nullable=False),
-    Column("uses", BigInteger, nullable=False),
-    Column("last_at", TIME, nullable=False),
-    PrimaryKeyConstraint("signer_id", "hour"),
-)
-
-slots = Table(
-    "slots",
-    metadata,
-    Column("account_id", Text, nullable=False),
-    Column("instrument", Text, nullable=False),
-    Column("owner_intent", Text, nullable=False),
-    Column("taken_at", TIME, nullable=False, server_default=func.now()),
-    Column("touched_at", TIME, nullable=False, server_default=func.now()),
-    PrimaryKeyConstraint("account_id", "instrument"),
-)
-
-intents = Table(
-    "intents",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("user_id", Text, nullable=False),
-    Column("account_id", Text, nullable=False),
-    Column("agent_id", Text, nullable=False, server_default=""),
-    Column("instrument", Text, nullable=False),
-    Column("side", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("size", NUMBER),
-    Column("policy", JSONB, nullable=False),  # the whole immutable Intent
-    Column("not_after", TIME),
-    Column("phase", Text, nullable=False),
-    Column("reason_code", Text, nullable=False, server_default=""),
-    Column("reason", Text, nullable=False, server_default=""),
-    Column("filled_size", NUMBER, nullable=False, server_default="0"),
-    Column("average_px", NUMBER),
-    Column("realised_pnl", NUMBER),
-    Column("stop_px", NUMBER),
-    Column("take_profit_px", NUMBER),
-    Column("trace_id", Text, nullable=False, server_default=""),
-    Column("decided_at", TIME, nullable=False),
-    Column("first_fill_at", TIME),
-    Column("protected_at", TIME),
-    Column("finished_at", TIME),
-    Column("touched_at", TIME, nullable=False, server_default=func.now()),
-    _created(),
-    Index("intents_by_account", "account_id", "instrument"),
-    Index("intents_by_agent", "agent_id", "created_at"),
-    Index("intents_by_user", "user_id", "created_at", "id"),
-    Index("intents_finished", "account_id", "finished_at", postgresql_where=text("realised_pnl is not null")),
-)
-
-orders = Table(
-    "orders",
-    metadata,
-    Column("intent_id", Text, nullable=False),
-    Column("leg", Text, nullable=False),
-    Column("step", Text, nullable=False),
-    Column("client_id", Text, nullable=False, unique=True),
-    Column("user_id", Text, nullable=False),
-    Column("account_id", Text, nullable=False),
-    Column("instrument", Text, nullable=False),
-    Column("signer_id", Text),
-    Column("nonce", BigInteger),
-    Column("state", Text, nullable=False),
-    Column("opening", Boolean, nullable=False),
-    Column("side", Text, nullable=False),
-    Column("size", NUMBER, nullable=False),
-    Column("limit_px", NUMBER, nullable=False),
-    Column("tif", Text, nullable=False),
-    Column("reduce_only", Boolean, nullable=False),
-    Column("trigger", JSONB),
-    Column("reserved", NUMBER, nullable=False, server_default="0"),
-    Column("approved", JSONB, nullable=False),  # the ApprovedOrder, so that a repeated approval gives the same one
-    Column("stopped", Boolean, nullable=False, server_default=text("false")),  # cancelled before it was sent
-    Column("not_after", TIME, nullable=False),
-    Column("expires_at", TIME),
-    Column("request_hash", Text),
-    Column("attempt_token", Text),
-    Column("decided_at", TIME, nullable=False),
-    Column("approved_at", TIME, nullable=False, server_default=func.now()),
-    Column("sent_at", TIME),
-    Column("unknown_since", TIME),
-    Column("resolved_at", TIME),
-    Column("oid", Text, nullable=False, server_default=""),
-    Column("filled_size", NUMBER, nullable=False, server_default="0"),
-    Column("average_px", NUMBER),
-    Column("code", Text, nullable=False, server_default=""),
-    Column("reason", Text, nullable=False, server_default=""),
-    Column("looks", JSONB, nullable=False, server_default=text("'[]'")),  # the resolution log
-    Column("absent_looks", Integer, nullable=False, server_default="0"),
-    Column("absent_at", TIME),  # venue time of the last look past the deadline that found nothing
-    Column("noop_state", Text, nullable=False, server_default=""),  # '' | sending | burned | duplicate
-    Column("epoch", Text),
-    Column("trace_id", Text, nullable=False, server_default=""),
-    PrimaryKeyConstraint("intent_id", "leg", "step"),
-    UniqueConstraint("signer_id", "nonce"),
-    Index(
-        "orders_live",
-        "account_id",
-        "instrument",
-        postgresql_where=text("state in ('APPROVED','SENDING','UNKNOWN','WORKING')"),
-    ),
-    Index("orders_by_user", "user_id", "approved_at", "client_id"),
-    Index("orders_sent", "account_id", "sent_at", postgresql_where=text("opening")),
-    Index(
-        "orders_opening_in_flight", "expires_at", postgresql_where=text("opening and state in ('SENDING','UNKNOWN')")
-    ),
-)
-
-order_ids = Table(
-    "order_ids",
-    metadata,
-    Column("client_id", Text, nullable=False),
-    Column("venue_oid", Text, nullable=False),
-    Column("seen_at", TIME, nullable=False, server_default=func.now()),
-    PrimaryKeyConstraint("client_id", "venue_oid"),
-    Index("order_ids_by_oid", "venue_oid"),
-)
-
-cancels = Table(
+    "api_keys",
+    "audit_log",
+    "breakers",
     "cancels",
-    metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=True),
-    Column("client_id", Text, nullable=False, index=True),
-    Column("oid", Text, nullable=False),
-    Column("signer_id", Text, nullable=False),
-    Column("nonce", BigInteger, nullable=False),
-    Column("expires_at", TIME, nullable=False),
-    Column("request_hash", Text, nullable=False),
-    Column("verdict", Text, nullable=False, server_default="sending"),
-    Column("text", Text, nullable=False, server_default=""),
-    Column("sent_at", TIME, nullable=False, server_default=func.now()),
-    UniqueConstraint("signer_id", "nonce"),
-)
-
-leverages = Table(
-    "leverages",
-    metadata,
-    Column("account_id", Text, nullable=False),
-    Column("coin", Text, nullable=False),
-    Column("leverage", Integer, nullable=False),
-    Column("is_cross", Boolean, nullable=False),
-    Column("read_at", TIME, nullable=False),
-    PrimaryKeyConstraint("account_id", "coin"),
-)
-
-fills = Table(
+    "day_records",
+    "decisions",
+    "differences",
+    "epochs",
+    "equity_points",
+    "events",
     "fills",
-    metadata,
-    Column("account_id", Text, nullable=False),
-    Column("time", TIME, nullable=False),
-    Column("coin", Text, nullable=False),
-    Column("trade_id", Text, nullable=False),
-    Column("user_id", Text, nullable=False),
-    Column("oid", Text, nullable=False),
-    Column("client_id", Text),
-    Column("intent_id", Text),  # bound later when the fill came first; null: by hand or by another program
-    Column("step", Text),
-    Column("side", Text, nullable=False),
-    Column("px", NUMBER, nullable=False),
-    Column("size", NUMBER, nullable=False),
-    Column("fee", NUMBER, nullable=False),
-    Column("closed_pnl", NUMBER, nullable=False),
-    Column("start_position", NUMBER, nullable=False),
-    Column("is_taker", Boolean, nullable=False),
-    Column("is_liquidation", Boolean, nullable=False),
-    Column("recorded_at", TIME, nullable=False, server_default=func.now()),
-    UniqueConstraint("account_id", "time", "coin", "trade_id", name="fills_key"),
-    Index("fills_by_oid", "account_id", "oid"),
-    Index("fills_by_intent", "intent_id"),
-    Index("fills_by_user", "user_id", "time"),
-)
-
-transfers = Table(
+    "halts",
+    "idempotency",
+    "intents",
+    "key_uses",
+    "leverages",
+    "metadata",
+    "order_ids",
+    "orders",
+    "portfolios",
+    "rate_windows",
+    "risk_decisions",
+    "schema_revisions",
+    "settings",
+    "signers",
+    "slots",
     "transfers",
-    metadata,
-    Column("account_id", Text, nullable=False),
-    Column("time", TIME, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("coin", Text, nullable=False, server_default=""),
-    Column("reference", Text, nullable=False, server_default=""),
-    Column("amount", NUMBER, nullable=False),
-    PrimaryKeyConstraint("account_id", "time", "kind", "coin", "reference"),
-)
+    "users",
+]
 
 portfolios = Table(
     "portfolios",
