@@ -9,7 +9,7 @@ from domain.intents import IntentKind, IntentPolicy, OrderStyle, Protection
 from domain.limits import RiskLimits
 from domain.money import ZERO, price, quantity
 from domain.orders import OrderKey, OrderTerms, Side, TimeInForce, Trigger, TriggerKind
-from domain.risk import approve, approve_reducing
+from domain.risk import Breaker, approve, approve_reducing
 from tests.unit.domain.build import BTC, ETH, NOW, a_day, a_portfolio, a_position, a_request, an_intent, d
 
 
@@ -124,6 +124,13 @@ def test_a_risk_refusal_carries_the_figures():
     assert error.details["position_size"] == "50500"
     assert error.details["position_size_limit"] == "10000"
     assert error.action
+
+
+def test_each_refusal_says_what_to_do():
+    poor = a_portfolio(available=d("1"))
+    broken = Breaker(code="by_hand", reason="Because.", tripped_at=NOW)
+    assert "Deposit" in refusal(portfolio=poor).action
+    assert "reset" in refusal(breaker=broken).action
 
 
 def test_a_decision_that_is_too_old_is_refused():
