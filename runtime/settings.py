@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 HYPERLIQUID_TESTNET = "https://api.hyperliquid-testnet.xyz"
 HYPERLIQUID_MAINNET = "https://api.hyperliquid.xyz"
-QUEUES = ("hf-workflow", "hf-close", "hf-open-hyperliquid", "hf-read", "hf-llm", "hf-stream")
 
 
 class Profile(StrEnum):
@@ -108,7 +107,6 @@ class Settings(BaseSettings):
     temporal_port: Port = Field(7233, description="Port of the embedded Temporal server.")
     temporal_ui_port: Port = Field(8233, description="Port of the Temporal Web UI.")
 
-    worker_queues: Names = Field(QUEUES, description="Task queues that a worker process serves, comma-separated.")
     worker_threads: int = Field(32, ge=1, le=1000, description="Threads for each queue's blocking activities.")
     worker_cached_workflows: int = Field(
         5000, ge=0, le=100_000, description="Executions that a worker keeps in memory."
@@ -125,9 +123,10 @@ class Settings(BaseSettings):
         description="Request weight that this process may spend a minute; share 1200 between hosts behind one address.",
     )
     paper_hyperliquid_port: Port = Field(3001, description="Port of the paper Hyperliquid server.")
-    order_deadline_seconds: Seconds = Field(8, description="Life of a sent order until the venue refuses it.")
+    order_deadline_seconds: Seconds = Field(
+        8, le=25, description="Life of a sent order until the venue refuses it; a decision lives 30 s."
+    )
     lookup_lag_seconds: Seconds = Field(10, description="Wait past a deadline before `not found` is believed.")
-    order_max_age_seconds: Seconds = Field(30, description="Age of a decision at which nothing is sent for it.")
     portfolio_max_age_seconds: Seconds = Field(
         10, description="Age at which a portfolio is read again before approval."
     )
@@ -150,7 +149,7 @@ class Settings(BaseSettings):
         """Take values from `load_settings` alone: it knows NAME_FILE and the secrets folder."""
         return (init_settings,)
 
-    @field_validator("allowed_origins", "worker_queues", mode="before")
+    @field_validator("allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -159,12 +158,6 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
-
-    @model_validator(mode="after")
-    def _wait_before_giving_up(self) -> Self:
-        if self.order_deadline_seconds >= self.order_max_age_seconds:
-            raise ValueError("ORDER_DEADLINE_SECONDS must be below ORDER_MAX_AGE_SECONDS")
-        return self
 
     def is_set(self, name: str) -> bool:
         """Say whether a setting was given rather than left at its default."""
@@ -207,11 +200,6 @@ class Settings(BaseSettings):
     def lookup_lag(self) -> timedelta:
         """The wait past a deadline before `not found` is believed."""
         return timedelta(seconds=self.lookup_lag_seconds)
-
-    @property
-    def order_max_age(self) -> timedelta:
-        """The age of a decision at which nothing is sent for it."""
-        return timedelta(seconds=self.order_max_age_seconds)
 
     @property
     def portfolio_max_age(self) -> timedelta:

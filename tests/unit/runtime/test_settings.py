@@ -35,7 +35,6 @@ def test_the_order_times_are_timedeltas_with_the_documented_defaults() -> None:
     settings = loaded()
     assert settings.order_deadline == timedelta(seconds=8)
     assert settings.lookup_lag == timedelta(seconds=10)
-    assert settings.order_max_age == timedelta(seconds=30)
     assert settings.portfolio_max_age == timedelta(seconds=10)
     assert settings.sync_interval == timedelta(seconds=30)
     assert loaded(HOLDFAST_CLOCK_OFFSET_MS="-1500").clock_offset == timedelta(seconds=-1.5)
