@@ -123,8 +123,8 @@ class Settings(BaseSettings):
         description="Request weight that this process may spend a minute; share 1200 between hosts behind one address.",
     )
     paper_hyperliquid_port: Port = Field(3001, description="Port of the paper Hyperliquid server.")
-    order_deadline_seconds: Seconds = Field(
-        8, le=25, description="Life of a sent order until the venue refuses it; a decision lives 30 s."
+    order_deadline_seconds: float = Field(
+        8, gt=0, le=25, description="Life of a sent order until the venue refuses it; a decision lives 30 s."
     )
     lookup_lag_seconds: Seconds = Field(10, description="Wait past a deadline before `not found` is believed.")
     portfolio_max_age_seconds: Seconds = Field(
