@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from runtime.processes import Supervisor
+
 
 class Steps:
     """Shows what is being done and how long it took."""
@@ -22,6 +24,14 @@ class Steps:
             yield note
         seconds = time.monotonic() - started
         self._console.print(f"  [green]✓[/green] {name:<22} {note.text} [dim]({seconds:.1f} s)[/dim]")
+
+    def stop(self, supervisor: Supervisor) -> None:
+        """Stop every part and show how long each one took."""
+        names: list[tuple[str, float]] = []
+        supervisor.stop(lambda name: names.append((name, time.monotonic())))
+        ends = [at for _, at in names[1:]] + [time.monotonic()]
+        shown = ", ".join(f"{name} {end - at:.1f} s" for (name, at), end in zip(names, ends, strict=True))
+        self.say(f"  [dim]stopped: {shown}[/dim]")
 
     def say(self, text: str) -> None:
         """Print one line."""

@@ -65,7 +65,7 @@ def _run_until_stopped(settings: Settings, market: Feed, agents: int, *, as_json
                 note(f"{len(demo.agents)} agents")
             _welcome(places, demo, as_json=as_json)
             stack.watch(never, WATCH_INTERVAL)
-            supervisor.stop(lambda name: steps.say(f"  stopping {name}"))
+            steps.stop(supervisor)
     steps.say("Stopped. `holdfast up` goes on where it was.")
 
 
@@ -85,6 +85,7 @@ def _run_once(market: Feed, agents: int, timeout: timedelta, *, keep: bool, as_j
             note(f"{len(demo.agents)} agents")
         watch = _watched(stack, settings, demo, timeout, out, as_json=as_json)
         is_interrupted = supervisor.is_stopping and not watch.has_succeeded
+        steps.stop(supervisor)
     if is_interrupted:
         raise KeyboardInterrupt
     if not watch.has_succeeded:
