@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from sqlalchemy import text
+
+from storage.postgres.engine import transaction
+from storage.records import Scope
+from tests.integration.api.conftest import SECOND_ADDRESS, Api, Served, Temporal
+from workflows import ids
+from workflows.platform.messages import HaltTimes
+
+KEY = "0x" + "11" * 32
+KEY_ADDRESS = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a"
+
+
+def told(temporal: Temporal) -> set[tuple[str, str]]:
+    handle = temporal.client.get_workflow_handle(ids.PLATFORM)
+    status = temporal.loop.run(handle.query("status", result_type=HaltTimes))
+    return {(halt.scope, halt.key) for halt in status.halts}
+
+
+def test_a_halt_is_closed_when_it_is_answered_and_the_platform_knows(
+    ann: Api, served: Served, temporal: Temporal
+) -> None:
+    answer = ann.post("/admin/emergency-halt", {"reason": "flash crash"})
+    assert answer.status_code == 200, answer.text
+    halt = answer.json()
+    assert (halt["closed"], halt["drained"], halt["is_told"]) == (True, False, True)
+    assert float(halt["closed_ms"]) < 1000
+    assert ("platform", "") in told(temporal)
+    assert ann.get("/api/health").json()["trading_halted"] is True
+    assert ann.get("/api/status").json()["trading_halted"] is True
+    record = served.parts.halts.in_force()[0]
+    served.parts.halts.mark_drained(record.id)
+    assert ann.get("/admin/halt").json()["halts"][0]["drained"] is True
+    released = ann.post("/admin/release")
+    assert (released.json()["released"], released.json()["trading_halted"]) == (True, False)
+    assert ("platform", "") not in told(temporal)
+    acts = [entry.action for entry in served.parts.audit.entries(object_="platform").items]
+    assert acts == ["release", "halt"]
+
+
+def test_a_halt_is_closed_while_temporal_is_away(served_without_temporal: Served) -> None:
+    admin = served_without_temporal.user("ann", is_admin=True)
+    answer = admin.post("/admin/emergency-halt", {"reason": "flash crash"})
+    assert (answer.status_code, answer.json()["closed"], answer.json()["is_told"]) == (200, True, False)
+    assert admin.get("/admin/halt").json()["trading_halted"] is True
+
+
+def test_without_temporal_a_start_is_unavailable_and_says_when_to_try_again(served_without_temporal: Served) -> None:
+    admin = served_without_temporal.user("ann", is_admin=True)
+    answer = admin.post("/api/accounts", {"network": "paper", "address": SECOND_ADDRESS})
+    assert (answer.status_code, admin.code(answer)) == (503, "no_temporal")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert admin.get("/api/health").json()["parts"] == {"database": "ok", "temporal": "unavailable"}
+    ready = admin.get("/api/health/ready")
+    assert (ready.status_code, admin.code(ready)) == (503, "not_ready")
+
+
+@pytest.mark.parametrize("path", ["/admin/emergency-halt", "/admin/release"])
+@pytest.mark.parametrize(("is_admin", "scope"), [(False, Scope.ADMIN), (True, Scope.TRADE), (False, Scope.READ)])
+def test_halting_needs_an_administrators_admin_key(served: Served, path: str, is_admin: bool, scope: Scope) -> None:
+    api = served.user(is_admin=is_admin, scopes=(scope,))
+    answer = api.post(path)
+    assert (answer.status_code, api.code(answer)) == (403, "scope_missing")
+    assert served.parts.halts.in_force() == ()
+    assert api.get("/admin/halt").status_code == 403
+
+
+def test_a_user_pauses_and_resumes_only_his_own_trading(ann: Api, bob: Api, served: Served) -> None:
+    paused = bob.post("/api/control/pause", {"reason": "holiday"})
+    assert (paused.status_code, paused.json()["scope"]) == (200, "user")
+    assert bob.get("/api/status").json()["halts"][0]["reason"] == "holiday"
+    assert ann.get("/api/status").json()["halts"] == []
+    assert ann.post("/api/control/resume").json()["released"] is False
+    assert bob.post("/api/control/resume").json()["released"] is True
+    assert served.parts.halts.in_force() == ()
+
+
+def test_a_user_cannot_release_what_an_administrator_halted(ann: Api, bob: Api) -> None:
+    user = bob.get("/api/auth/me").json()["user_id"]
+    ann.post("/admin/emergency-halt", {"scope": "user", "key": user})
+    answer = bob.post("/api/control/resume")
+    assert (answer.status_code, bob.code(answer)) == (403, "halted_by_admin")
+
+
+def test_a_halt_without_the_key_of_its_scope_is_refused(ann: Api) -> None:
+    answer = ann.post("/admin/emergency-halt", {"scope": "venue"})
+    assert (answer.status_code, ann.code(answer)) == (422, "bad_scope")
+
+
+@pytest.mark.parametrize("token", ["", "Bearer", "Bearer hf_wrong", "Basic abc", "Bearer " + "x" * 5000])
+def test_a_wrong_key_is_unauthenticated(served: Served, token: str) -> None:
+    api = served.client("hf_none")
+    answer = api.http.get("/api/agents", headers={"Authorization": token})
+    assert (answer.status_code, api.code(answer)) == (401, "unauthenticated")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_revoked_key_stops_working(served: Served) -> None:
+    users = served.parts.users
+    user = users.add("carol")
+    issued = users.issue(user.user_id)
+    api = served.client(issued.secret)
+    assert api.get("/api/auth/me").status_code == 200
+    users.revoke(user.user_id, issued.key.key_id)
+    assert api.get("/api/auth/me").status_code == 401
+
+
+def test_a_read_key_reads_and_changes_nothing(served: Served) -> None:
+    api = served.user(scopes=(Scope.READ,))
+    assert api.get("/api/agents").status_code == 200
+    for answer in (api.post("/api/agents"), api.delete("/api/settings"), api.http.put("/api/settings", json={})):
+        assert (answer.status_code, api.code(answer)) == (403, "scope_missing")
+
+
+def test_every_post_needs_an_idempotency_key(served: Served) -> None:
+    api = served.user("ann", is_admin=True)
+    routes = served.app.openapi()["paths"]
+    posts = [path for path, methods in routes.items() if "post" in methods]
+    assert len(posts) >= 15
+    for path in posts:
+        answer = api.http.post(path.replace("{intent_id}", "x"), json={})
+        assert (answer.status_code, api.code(answer)) == (400, "idempotency_key_missing"), path
+
+
+def test_an_agent_key_goes_in_and_never_comes_out(ann: Api, served: Served) -> None:
+    account = ann.get("/api/accounts").json()["items"][0]["id"]
+    changed = ann.patch(f"/api/accounts/{account}", {"agent_key": KEY, "agent_name": "desk"})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["signer"]["address"] == KEY_ADDRESS
+    everything = changed.text + ann.get("/api/accounts").text + ann.get(f"/api/accounts/{account}").text
+    assert KEY[2:] not in everything
+    again = ann.patch(f"/api/accounts/{account}", {"agent_key": KEY})
+    assert (again.status_code, ann.code(again)) == (409, "signer_used")
+
+
+def test_a_wrong_agent_key_is_not_quoted_back(ann: Api) -> None:
+    account = ann.get("/api/accounts").json()["items"][0]["id"]
+    answer = ann.patch(f"/api/accounts/{account}", {"agent_key": "0xdeadbeef5ecret"})
+    assert (answer.status_code, ann.code(answer)) == (422, "invalid_request")
+    assert "5ecret" not in answer.text
+
+
+def test_the_address_of_the_agent_is_not_the_masters(served: Served) -> None:
+    api = served.user()
+    answer = api.post("/api/accounts", {"network": "paper", "address": KEY_ADDRESS, "agent_key": KEY})
+    assert (answer.status_code, api.code(answer)) == (422, "address_is_agent")
+    assert api.get("/api/accounts").json()["items"] == []
+
+
+def test_an_account_has_one_owner(ann: Api, bob: Api) -> None:
+    answer = ann.post("/api/accounts", {"network": "paper", "address": SECOND_ADDRESS.upper().replace("0X", "0x")})
+    assert (answer.status_code, ann.code(answer)) == (409, "account_exists")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_an_account_of_another_user_does_not_exist(ann: Api, bob: Api, method: str) -> None:
+    account = bob.get("/api/accounts").json()["items"][0]["id"]
+    body = {"name": "mine"} if method == "PATCH" else None
+    answer = ann.http.request(method, f"/api/accounts/{account}", json=body)
+    assert (answer.status_code, ann.code(answer)) == (404, "account_unknown")
+    assert bob.get(f"/api/accounts/{account}").json()["active"] is True
+
+
+def test_a_removed_account_is_not_traded_any_more(ann: Api) -> None:
+    account = ann.get("/api/accounts").json()["items"][0]["id"]
+    assert ann.delete(f"/api/accounts/{account}").status_code == 204
+    intent = {"coin": "BTC", "side": "buy", "size": "1", "account_id": account}
+    answer = ann.post("/api/positions/open", intent)
+    assert (answer.status_code, ann.code(answer)) == (409, "account_inactive")
+
+
+def test_settings_are_typed_and_return_to_their_defaults(ann: Api) -> None:
+    assert ann.http.put("/api/settings", json={"risk_profile": "conservative"}).json() == {
+        "risk_profile": "conservative",
+        "close_manual_positions": False,
+    }
+    assert ann.code(ann.http.put("/api/settings", json={"colour": "red"})) == "invalid_request"
+    assert ann.delete("/api/settings?key=risk_profile").json()["risk_profile"] == "moderate"
+    assert ann.code(ann.delete("/api/settings?key=colour")) == "setting_unknown"
+
+
+def test_every_answer_carries_trace_id_and_security_headers(ann: Api) -> None:
+    answer = ann.get("/api/agents", headers={"X-Trace-Id": "my-trace-0001"})
+    assert answer.headers["X-Trace-Id"] == "my-trace-0001"
+    assert len(answer.headers["X-Request-Id"]) == 32
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    other = ann.get("/api/agents", headers={"X-Trace-Id": 'bad" trace'})
+    assert other.headers["X-Trace-Id"] != 'bad" trace'
+    error = ann.get("/nowhere", headers={"X-Trace-Id": "my-trace-0002"})
+    assert error.json()["error"]["trace_id"] == "my-trace-0002"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status", "code"),
+    [
+        ("GET", "/nowhere", None, 404, "route_not_found"),
+        ("PUT", "/api/agents", None, 405, "method_not_allowed"),
+        ("POST", "/api/agents", b"{not json", 400, "bad_request"),
+        ("POST", "/api/agents", b"[]", 422, "invalid_request"),
+        ("POST", "/api/agents", b"x" * 300_000, 413, "body_too_large"),
+        ("GET", "/api/agents/%00", None, 422, "invalid_request"),
+        ("GET", "/api/orders?limit=0", None, 422, "invalid_request"),
+        ("GET", "/api/orders?cursor=x", None, 400, "bad_cursor"),
+    ],
+)
+def test_every_refusal_is_the_one_envelope(
+    ann: Api, method: str, path: str, content: bytes | None, status: int, code: str
+) -> None:
+    headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
+    answer = ann.http.request(method, path, content=content, headers=headers)
+    assert (answer.status_code, ann.code(answer)) == (status, code), answer.text
+    error = answer.json()["error"]
+    assert set(error) == {"code", "message", "action", "details", "trace_id"}
+    assert error["message"].endswith(".")
+    assert error["action"]
+
+
+def test_a_body_without_a_length_is_limited_too(ann: Api) -> None:
+    def chunks():
+        for _ in range(100):
+            yield b"x" * 10_000
+
+    answer = ann.http.post("/api/agents", content=chunks(), headers={"Idempotency-Key": "k"})
+    assert (answer.status_code, ann.code(answer)) == (413, "body_too_large")
+
+
+def test_only_allowed_origins_may_call_from_a_browser(ann: Api) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "Idempotency-Key"}
+    good = ann.http.options("/api/agents", headers={"Origin": "https://desk.example", **asked})
+    assert good.headers["Access-Control-Allow-Origin"] == "https://desk.example"
+    bad = ann.http.options("/api/agents", headers={"Origin": "https://evil.example", **asked})
+    assert "Access-Control-Allow-Origin" not in bad.headers
+
+
+def test_a_fault_of_ours_is_an_envelope_without_its_inside(ann: Api, served: Served) -> None:
+    with transaction(served.engine) as connection:
+        connection.execute(text("drop table agents cascade"))
+    answer = ann.get("/api/agents")
+    assert (answer.status_code, ann.code(answer)) == (500, "internal_error")
+    assert "relation" not in answer.text
+    assert answer.json()["error"]["trace_id"] == answer.headers["X-Trace-Id"]
+
+
+def test_metrics_count_requests_by_route(ann: Api) -> None:
+    ann.get("/api/agents/unknown-id")
+    assert ann.get("/metrics").status_code == 200
+    assert ann.http.get("/metrics", headers={"Authorization": ""}).status_code == 401
+
+
+def test_a_claim_whose_process_died_is_taken_over_after_a_minute(ann: Api, served: Served) -> None:
+    user = ann.get("/api/auth/me").json()["user_id"]
+    digest = hashlib.sha256(b"POST\x00/api/control/resume\x00\x00{}").hexdigest()
+    assert served.parts.idempotency.claim(user, "k1", digest) is None
+    answer = ann.post("/api/control/resume", key="k1")
+    assert (answer.status_code, ann.code(answer)) == (409, "idempotency_in_progress")
+    aged = text("update idempotency set created_at = created_at - interval '61 seconds'")
+    with transaction(served.engine) as connection:
+        connection.execute(aged)
+    assert ann.post("/api/control/resume", key="k1").status_code == 200
