@@ -87,6 +87,12 @@ def test_an_account_that_may_still_trade_stays_active(db: Engine, account: Accou
     assert code_of(leave) == "account_in_use"
 
 
+def test_an_account_with_an_active_agent_stays_active(db: Engine, account: AccountRef):
+    PostgresAgents(db).add(config_of(account))
+    PostgresAgents(db).activate(account.user_id, "agent-1", active=True)
+    assert code_of(PostgresAccounts(db).update, account.user_id, account.account_id, active=False) == "account_in_use"
+
+
 def test_an_account_with_a_position_stays_active(db: Engine, account: AccountRef):
     PostgresPortfolios(db).save(account, portfolio_of(account, size="1"))
     assert code_of(PostgresAccounts(db).update, account.user_id, account.account_id, active=False) == "account_in_use"

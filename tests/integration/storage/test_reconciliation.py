@@ -121,7 +121,7 @@ def test_every_position_is_shown_with_its_owner(db: Engine, account: AccountRef,
     portfolios = PostgresPortfolios(db)
     portfolios.save(account, portfolio_of(account, size="2"))
     portfolios.save(account_of_bob, portfolio_of(account_of_bob, size="-1"))
-    put_intent(db, intent_of(account), phase="PROTECTED")
+    put_intent(db, intent_of(account), phase="PROTECTED", touched_at=at(-60))
     with transaction(db) as connection:
         slot = {"account_id": account.account_id, "instrument": "BTC", "owner_intent": "intent-1"}
         connection.execute(insert(tables.slots).values(**slot))
@@ -129,7 +129,9 @@ def test_every_position_is_shown_with_its_owner(db: Engine, account: AccountRef,
     owned, orphan = found[account.account_id], found[account_of_bob.account_id]
     assert (owned.owner_intent, owned.owner_phase) == ("intent-1", "PROTECTED")
     assert numbers(owned.size) == [2]
+    # The slot was touched just now, the intent long ago: either is a sign of life.
     assert owned.owner_touched_at is not None
+    assert owned.owner_touched_at > at(0)
     assert (orphan.owner_intent, orphan.owner_touched_at, orphan.side) == ("", None, "sell")
 
 

@@ -22,6 +22,7 @@ from storage.migrations.upgrade import revisions
 from storage.postgres import tables
 from storage.postgres.engine import engine, transaction
 from storage.postgres.schema import check, migrate
+from tests.integration.storage.conftest import in_parallel
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ORDER = {
@@ -142,6 +143,11 @@ def test_a_fresh_database_is_ready_quickly_and_a_second_time_is_nothing(empty_da
     assert migrate(empty_database) == revisions()[-1]
     assert time.monotonic() - started < 1.5
     assert migrate(empty_database) == revisions()[-1]
+
+
+def test_two_processes_that_migrate_at_once_get_on(empty_database: str):
+    answers = in_parallel(*(lambda: migrate(empty_database) for _ in range(3)))
+    assert answers == [revisions()[-1]] * 3
 
 
 def test_an_empty_database_is_named_as_such(empty_database: str):

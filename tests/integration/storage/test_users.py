@@ -51,6 +51,7 @@ def test_a_disabled_user_is_locked_out(db: Engine, alice: User):
     users = PostgresUsers(db)
     issued = users.issue(alice.user_id)
     assert users.disable(alice.user_id)
+    assert not users.disable(alice.user_id)
     assert users.authenticate(issued.secret) is None
 
 
