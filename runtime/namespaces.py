@@ -23,6 +23,7 @@ from runtime.errors import SetupError
 PROPAGATION_SECONDS = 30.0
 POLL_SECONDS = 0.1
 READY_SECONDS = 60.0
+STARTING = frozenset({RPCStatusCode.NOT_FOUND, RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED})
 
 
 def prepare_when_ready(address: str, namespace: str, *, retention: timedelta, search_attributes: Iterable[str]) -> None:
@@ -31,7 +32,16 @@ def prepare_when_ready(address: str, namespace: str, *, retention: timedelta, se
 
     async def prepare() -> None:
         client = await _connect_when_ready(address, namespace)
-        await prepare_namespace(client, retention=retention, search_attributes=names)
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                await prepare_namespace(client, retention=retention, search_attributes=names)
+                return
+            except RPCError as error:
+                # The services come up one by one, and a namespace that was just made reaches each after a while.
+                if error.status not in STARTING or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(POLL_SECONDS)
 
     with ThreadPoolExecutor(max_workers=1) as thread:
         thread.submit(asyncio.run, prepare()).result()

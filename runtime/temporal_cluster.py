@@ -28,6 +28,7 @@ SQL_TOOL = Program(
 UI = Program(
     name="temporal-ui", package="github.com/temporalio/ui-server/v2/cmd/server", version="v2.42.1", needs_go=(1, 25, 0)
 )
+PROGRAMS = (SERVER, SQL_TOOL, UI)
 PLUGIN = "postgres12_pgx"
 SCHEMAS = {"temporal": "postgresql/v12/temporal", "temporal_visibility": "postgresql/v12/visibility"}
 CONNECTIONS = {"temporal": 40, "temporal_visibility": 10}
@@ -57,7 +58,7 @@ class ClusterPrograms:
 
 def build_cluster(cache: Path, progress: Progress = print) -> ClusterPrograms:
     """Build the server, its schema tool and the Web UI into the cache, unless they are there."""
-    server, sql_tool, ui = build([SERVER, SQL_TOOL, UI], cache, progress)
+    server, sql_tool, ui = build(PROGRAMS, cache, progress)
     return ClusterPrograms(server=server, sql_tool=sql_tool, ui=ui)
 
 
@@ -111,12 +112,11 @@ class TemporalCluster:
         self._port = free_port(self._port or 7233)
         for database, schema in SCHEMAS.items():
             self._set_up_schema(database, schema)
-        self._start_server()
-        if not self._headless:
-            self._start_ui()
-        prepare_when_ready(
-            self.address, self._namespace, retention=self._retention, search_attributes=self._search_attributes
-        )
+        try:
+            self._start_processes()
+        except BaseException:
+            self.stop()
+            raise
         return self.address
 
     def stop(self) -> None:
@@ -137,6 +137,14 @@ class TemporalCluster:
     def _log(self) -> Path:
         return self._home / "logs" / "temporal-server.log"
 
+    def _start_processes(self) -> None:
+        self._start_server()
+        if not self._headless:
+            self._start_ui()
+        prepare_when_ready(
+            self.address, self._namespace, retention=self._retention, search_attributes=self._search_attributes
+        )
+
     def _start_server(self) -> None:
         config = self._write("server.yaml", self._config())
         command = [str(self._programs.server), "--config-file", str(config), "--allow-no-auth", "start"]
@@ -144,7 +152,6 @@ class TemporalCluster:
         self._processes.append(process)
         wait_for(lambda: process.poll() is not None or answers(self._port), START_TIMEOUT)
         if process.poll() is not None:
-            self._processes.clear()
             raise SetupError(
                 "temporal_failed", f"Temporal did not start: {last_lines(self._log, 3)}", f"See {self._log}."
             )

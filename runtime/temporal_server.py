@@ -129,12 +129,11 @@ class TemporalServer:
             self._database.parent.mkdir(parents=True, exist_ok=True)
         self._process = spawn(self._command(), log=self._log)
         wait_for(lambda: not self.is_running or answers(self._port), START_TIMEOUT)
-        if not self.is_running:
-            self._process = None
-            raise SetupError("temporal_failed", f"Temporal did not start: {last_lines(self._log)}", f"See {self._log}.")
-        prepare_when_ready(
-            self.address, self._namespace, retention=self._retention, search_attributes=self._search_attributes
-        )
+        try:
+            self._prepare()
+        except BaseException:
+            self.stop()
+            raise
         return self.address
 
     def stop(self) -> None:
@@ -160,6 +159,13 @@ class TemporalServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _prepare(self) -> None:
+        if not self.is_running:
+            raise SetupError("temporal_failed", f"Temporal did not start: {last_lines(self._log)}", f"See {self._log}.")
+        prepare_when_ready(
+            self.address, self._namespace, retention=self._retention, search_attributes=self._search_attributes
+        )
 
     def _command(self) -> Sequence[str]:
         options = ["--ip", LOOPBACK, "--port", str(self._port), "--namespace", self._namespace, "--log-level", "warn"]
