@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, insert, select, text, update
@@ -18,17 +17,15 @@ from storage.postgres.tables import breakers, day_records, equity_points, portfo
 from storage.records import Page, StoredRiskDecision
 
 _STREAK_DEPTH = 50
-_FILLS = text(
-    "select coalesce(sum(fee), 0) as fees, coalesce(sum(px * size), 0) as turnover,"
-    " coalesce(sum(closed_pnl), 0) as realised"
-    " from fills where account_id = :account and time >= :start"
-)
-_TRANSFERS = text(
-    "select coalesce(sum(amount), 0) from transfers where account_id = :account and time > :since and kind <> 'funding'"
-)
-# The order rate is about our own sending, so it is counted by our own clock and not by the market's.
-_ORDERS = text(
-    "select count(*) from orders where account_id = :account and opening and sent_at > now() - interval '1 hour'"
+# One statement, since every approval waits for it. The order rate is about our own sending, so it is counted by our own clock.
+_SUMS = text(
+    "select f.fees, f.turnover, f.realised, t.moved, o.orders from"
+    " (select coalesce(sum(fee), 0) as fees, coalesce(sum(px * size), 0) as turnover,"
+    "   coalesce(sum(closed_pnl), 0) as realised from fills where account_id = :account and time >= :start) f,"
+    " (select coalesce(sum(amount), 0) as moved from transfers"
+    "   where account_id = :account and time > :since and kind <> 'funding') t,"
+    " (select count(*) as orders from orders"
+    "   where account_id = :account and opening and sent_at > now() - interval '1 hour') o"
 )
 # A streak starts anew when a breaker ends, or the breaker would trip again at once.
 _RESULTS = text(
@@ -43,16 +40,14 @@ def read_day(connection: Connection, account_id: str, zone: str, now: datetime) 
     """Read the figures of the trading day that `now` belongs to; the first reading fixes its start equity."""
     start = day_start(now, zone)
     equity, seen_at = _start_equity(connection, account_id, zone, trading_day(now, zone), start)
-    sums = connection.execute(_FILLS, {"account": account_id, "start": start}).one()
-    moved = connection.execute(_TRANSFERS, {"account": account_id, "since": seen_at}).scalar_one()
-    orders = connection.execute(_ORDERS, {"account": account_id}).scalar_one()
+    sums = connection.execute(_SUMS, {"account": account_id, "start": start, "since": seen_at}).one()
     return DayRecord(
         day=trading_day(now, zone),
         start_equity=equity,
-        net_transfers=Money(Decimal(moved)),
+        net_transfers=Money(sums.moved),
         fees=Money(sums.fees),
         turnover=Money(sums.turnover),
-        orders_last_hour=int(orders),
+        orders_last_hour=sums.orders,
         loss_streak=_loss_streak(connection, account_id),
         realised_pnl=Money(sums.realised),
     )
