@@ -39,6 +39,7 @@ class Reconciled:
     open: tuple[Difference, ...]
     opening_cash: Money
     flagged_to: datetime | None
+    parked: bool = False
     flagged: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
 
@@ -52,8 +53,8 @@ class Reconciled:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a difference was seen that a second look has to confirm."""
-        return any(each.counted_at is None for each in self.open)
+        """Whether a second look has to confirm a difference, or to say whose a new fill is."""
+        return self.parked or any(each.counted_at is None for each in self.open)
 
     @property
     def is_quiet(self) -> bool:
@@ -63,6 +64,15 @@ class Reconciled:
     def _worth(self, gap: Difference) -> Money:
         held = self.portfolio.position(gap.coin)
         return Money(abs(gap.amount) * held.mark_px) if held is not None else Money(abs(gap.amount))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manual:
+    """Fills up to an instant that no order of ours made; `parked` says that there are newer ones, not yet decided on."""
+
+    named: tuple[Named, ...]
+    until: datetime
+    parked: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +97,19 @@ class Reconciler:
         repairs = (*self._settle(before.live), *self._free_slots(account, before, portfolio))
         ledger = self.books.ledger(account.account_id)
         opening_cash = _opening_cash(request, ledger, moved)
-        manual, flagged_to = self._manual(request, ledger, portfolio)
-        found = (*_compare(portfolio, ledger, opening_cash), *manual)
+        manual = self._manual(request, ledger, portfolio)
+        found = (*_compare(portfolio, ledger, opening_cash), *manual.named)
         open_ = self.books.observe(account.account_id, _found(found, ledger), portfolio.as_of)
         result = Reconciled(
-            portfolio=portfolio, ledger=ledger, open=open_, opening_cash=opening_cash, flagged_to=request.flagged_to
+            portfolio=portfolio,
+            ledger=ledger,
+            open=open_,
+            opening_cash=opening_cash,
+            flagged_to=request.flagged_to,
+            parked=manual.parked,
         )
         noted = tuple(f"recorded {_told(fill)}" for fill in fresh)
-        return self._mend(account, replace(result, repairs=(*noted, *repairs)), flagged_to)
+        return self._mend(account, replace(result, repairs=(*noted, *repairs)), manual.until)
 
     def _read_movements(self, request: ReconcileRequest) -> tuple[Transfer, ...]:
         """Journal deposits, withdrawals and funding; all since the account was added, at the first reconciliation."""
@@ -145,9 +160,7 @@ class Reconciler:
         phase = view.phase if view.phase in TERMINAL_PHASES else IntentPhase.CLOSED
         return self.intents.finish(view.intent, phase, code="owner_gone", reason="Its workflow had ended; it is flat.")
 
-    def _manual(
-        self, request: ReconcileRequest, ledger: Ledger, portfolio: Portfolio
-    ) -> tuple[tuple[Named, ...], datetime | None]:
+    def _manual(self, request: ReconcileRequest, ledger: Ledger, portfolio: Portfolio) -> _Manual:
         """Name fills that no order of ours made, once they had the time to be bound."""
         since = request.flagged_to or ledger.added_at
         until = portfolio.as_of - _PARKED
@@ -156,8 +169,9 @@ class Reconciler:
             for total in ledger.totals
             if total.last_at >= since
             for fill in self.fills.on_coin(request.account.account_id, total.coin, since, "")
-            if since < fill.time <= until
+            if since < fill.time
         ]
+        parked = any(fill.time > until for fill in fills)
         named = (
             Named(
                 kind=DifferenceKind.MANUAL_TRADE,
@@ -167,8 +181,9 @@ class Reconciler:
                 note=_told(fill),
             )
             for fill in fills
+            if fill.time <= until
         )
-        return by_coin(named), until
+        return _Manual(named=by_coin(named), until=until, parked=parked)
 
     def _mend(self, account: AccountRef, result: Reconciled, flagged_to: datetime | None) -> Reconciled:
         """Flag manual trades that count; read fills from the beginning where positions do not fit them."""

@@ -16,7 +16,7 @@ from domain.supervision import ShardReport, ShardRun
 from storage.base import Accounts
 
 BEAT_EVERY = 5.0
-REREAD_EVERY = 60.0
+REREAD_EVERY = 15.0
 _TICK = 0.1
 _AT_ONCE = 4
 
