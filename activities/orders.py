@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from activities.beating import beating
 from activities.cancellation import Cancellation
 from activities.errors import translated
 from activities.resolution import Resolution
@@ -38,6 +39,7 @@ class OrderActivities:
         self._intents = intents
 
     @activity.defn
+    @beating
     @translated
     def place_order(self, order: ApprovedOrder) -> OrderAck:
         """Place an order once, however often this is retried."""
@@ -47,6 +49,7 @@ class OrderActivities:
         return ack
 
     @activity.defn
+    @beating
     @translated
     def resolve_order(self, key: OrderKey) -> OrderAck:
         """Wait until the outcome of an order is known; every retry is one look and costs no history event."""
@@ -63,6 +66,7 @@ class OrderActivities:
         return self._look(key)
 
     @activity.defn
+    @beating
     @translated
     def cancel_order(self, key: OrderKey) -> OrderAck:
         """Cancel an order and wait until it has ended."""

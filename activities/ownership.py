@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
+from activities.beating import beating
 from activities.errors import translated
 from activities.holdings import Holdings
 from activities.ports import Notifier
@@ -28,6 +29,7 @@ class OwnershipActivities:
         self._notifier = notifier
 
     @activity.defn
+    @beating
     @translated
     def claim_close(self, intent: Intent) -> Ownership:
         """Say who owns the slot that is to be closed; a slot without owner becomes the caller's."""
@@ -42,6 +44,7 @@ class OwnershipActivities:
         return Ownership(owner=owner, is_mine=owner == intent.intent_id)
 
     @activity.defn
+    @beating
     @translated
     def take_over(self, intent: Intent, gone: str) -> Ownership:
         """Take a slot from an owner whose workflow does not exist any more."""

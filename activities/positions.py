@@ -7,6 +7,7 @@ from decimal import Decimal
 from temporalio import activity
 
 from activities.approvals import PortfolioSync
+from activities.beating import beating
 from activities.closing import Closing
 from activities.errors import translated
 from activities.holdings import Holdings
@@ -47,6 +48,7 @@ class PositionActivities:
         self._sync = sync
 
     @activity.defn
+    @beating
     @translated
     def review_position(self, request: ReviewRequest) -> PositionReview:
         """Look at an intent's orders, fills and position, and say that its owner is alive."""
@@ -69,18 +71,21 @@ class PositionActivities:
         )
 
     @activity.defn
+    @beating
     @translated
     def protect_position(self, request: ProtectRequest) -> ProtectionReport:
         """Bring the triggers at the venue to what is wanted."""
         return self._protecting.protect(request.intent, request.protection)
 
     @activity.defn
+    @beating
     @translated
     def cancel_opening(self, intent: Intent) -> None:
         """Cancel the opening orders of an intent and wait until they have ended."""
         self._closing.cancel_opening(intent)
 
     @activity.defn
+    @beating
     @translated
     def close_position(self, order: CloseOrder) -> CloseReport:
         """Close until flat is proved; every retry is one look and at most one close."""
@@ -88,6 +93,7 @@ class PositionActivities:
         return CloseReport(is_flat=True)
 
     @activity.defn
+    @beating
     @translated
     def finish_intent(self, request: FinishRequest) -> IntentReport:
         """End everything of an intent that still works, show how it ended and free its slot."""

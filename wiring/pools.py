@@ -37,6 +37,8 @@ def workflow_worker(client: Client, kinds: Sequence[type], cached: int) -> Worke
         workflows=kinds,
         workflow_runner=sandbox.runner(),
         max_cached_workflows=cached,
+        # A dead worker's executions move to another one after this; ten seconds, the default, are long for a position.
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
         graceful_shutdown_timeout=timedelta(seconds=5),
     )
 

@@ -24,6 +24,9 @@ URGENT = Priority(priority_key=1)
 NORMAL = Priority(priority_key=3)
 BACKGROUND = Priority(priority_key=5)
 
+_MISSED = timedelta(seconds=4)
+"""Silence after which an activity's worker counts as dead; activities beat each second."""
+
 _QUICK = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=10)
 )
@@ -40,6 +43,7 @@ APPROVE = Options(
 
 PLACE = Options(
     start_to_close_timeout=timedelta(seconds=30),
+    heartbeat_timeout=_MISSED,
     schedule_to_close_timeout=timedelta(seconds=120),
     retry_policy=_QUICK,
     priority=NORMAL,
@@ -48,6 +52,7 @@ PLACE = Options(
 
 RESOLVE = Options(
     start_to_close_timeout=timedelta(seconds=30),
+    heartbeat_timeout=_MISSED,
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=1), backoff_coefficient=1.0, maximum_interval=timedelta(seconds=5)
     ),
@@ -57,6 +62,7 @@ RESOLVE = Options(
 
 CLOSE = Options(
     start_to_close_timeout=timedelta(seconds=60),
+    heartbeat_timeout=_MISSED,
     retry_policy=RetryPolicy(
         initial_interval=timedelta(milliseconds=300), backoff_coefficient=1.5, maximum_interval=timedelta(seconds=5)
     ),

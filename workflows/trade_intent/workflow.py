@@ -98,11 +98,16 @@ class TradeIntentWorkflow(IntentLife):
         return approval
 
     async def _place(self, order: ApprovedOrder) -> OrderAck:
-        """Place, and stay with it until its outcome is known; a cancel does not wait for a full queue."""
+        """Place, and stay with it until its outcome is known.
+
+        A cancel does not wait for a full queue, and a fill that the stream saw does not wait for the end of an activity
+        whose worker died after the send: a position is then protected at once.
+        """
         placing = self._calls.place(order)
-        await workflow.wait_condition(lambda: placing.done() or self._progress.cancel_requested)
+        await workflow.wait_condition(lambda: placing.done() or self._progress.cancel_requested or self._news)
         if not placing.done():
-            ended = await self._calls.cancel(order.key)
+            by_cancel = self._progress.cancel_requested
+            ended = await (self._calls.cancel(order.key) if by_cancel else self._calls.resolve(order.key))
             placing.cancel()
             return ended
         try:

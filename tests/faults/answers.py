@@ -1,0 +1,104 @@
+"""Cases in which the venue acts and the answer, the stream or the lookup does not say so."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+from domain.intents import IntentPhase
+from tests.faults.arena import SIZES, Run
+
+_SETTLED = (IntentPhase.PROTECTED,)
+STEPS = ("open", "protect.sl.1", "close.1")
+
+
+async def lost_answers(run: Run) -> None:
+    """Case 2: the venue executes, the answer is lost; on opening, protecting and closing."""
+    wish = run.wish()
+    run.aim(wish, "execute_then_drop", step=run.rng.choice(STEPS))
+    if run.rng.random() < 0.5:
+        run.aim(wish, run.rng.choice(("drop", "garbage", "execute_then_drop")), step=run.rng.choice(STEPS))
+    await run.start(wish)
+    await run.reach(wish, *_SETTLED)
+
+
+async def storm(run: Run) -> None:
+    """Case 8: refusals of the infrastructure, before and after execution, several in a row."""
+    wish = run.wish()
+    for step in STEPS:
+        fault = run.rng.choice(("http_429", "http_500", "http_503_empty", "drop"))
+        run.aim(wish, fault, step=step, count=run.rng.randint(1, 2))
+    await run.start(wish)
+    await run.reach(wish, *_SETTLED)
+
+
+async def duplicate_request(run: Run) -> None:
+    """Case 21: the network delivers a request twice and only the second answer comes back."""
+    wish = run.wish()
+    for step in run.rng.sample(STEPS, 2):
+        run.aim(wish, "duplicate_request", step=step)
+    await run.start(wish)
+    await run.reach(wish, *_SETTLED)
+
+
+async def executed_then_error(run: Run) -> None:
+    """Case 22: 429, 403, 502 and 503 after execution; answers too short for their batch."""
+    wish = run.wish()
+    for step in STEPS:
+        kinds = ("execute_then_429", "execute_then_403", "execute_then_502", "execute_then_503", "short_statuses")
+        run.aim(wish, run.rng.choice(kinds), step=step)
+    await run.start(wish)
+    await run.reach(wish, *_SETTLED)
+
+
+async def streams_disturbed(run: Run) -> None:
+    """Case 6: stream events twice, late, out of order, not at all, and closed sockets."""
+    paper = run.stack.paper
+    for fault in ("ws_duplicate", "ws_reorder", "ws_late"):
+        paper.fault("ws", fault, rate=0.5, seconds=run.rng.uniform(0.2, 2), seed=run.rng.randint(1, 10**6))
+    paper.fault("ws", run.rng.choice(("ws_silent", "ws_close")), rate=0.05, count=5)
+    wishes = [await run.start(run.wish(coin=coin)) for coin in SIZES]
+    for wish in wishes:
+        await run.reach(wish, *_SETTLED)
+    paper.clear_faults()
+
+
+async def lagging_lookups(run: Run) -> None:
+    """Case 19: one kind of lookup answers from the past, by less than the lag that the venue promises."""
+    kind = run.rng.choice(("orderStatus", "openOrders", "frontendOpenOrders", "userFillsByTime", "clearinghouseState"))
+    wish = run.wish()
+    seconds = run.rng.uniform(0.3, run.stack.settings.lookup_lag_seconds * 0.9)
+    run.stack.paper.fault("info", "info_lag", type=kind, seconds=seconds, rate=1)
+    run.aim(wish, run.rng.choice(("execute_then_drop", "drop")), step="open")
+    await run.start(wish)
+    await run.reach(wish, *_SETTLED)
+    await run.signal(wish, "close")
+    await run.reach(wish, IntentPhase.CLOSED)
+    run.stack.paper.clear_faults()
+
+
+async def forgotten_orders(run: Run) -> None:
+    """Case 20: the venue forgets orders by count between the send and the lookup."""
+    paper = run.stack.paper
+    paper.post("settings", order_retention=50)
+    wish = run.wish(coin="ETH")
+    run.aim(wish, "execute_then_drop", step="open")
+    run.stack.paper.fault("info", "http_500", type="orderStatus", rate=1, count=3)
+    await run.start(wish)
+    for _ in range(60):
+        await asyncio.to_thread(
+            paper.post, "trade", user=run.account.address, coin="SOL", side="buy", sz="0.2", px=_far(run)
+        )
+    await run.reach(wish, *_SETTLED)
+    paper.clear_faults()
+    paper.post("settings", order_retention=2000)
+    await asyncio.to_thread(_cancel_by_hand, run)
+
+
+def _far(run: Run) -> str:
+    mark = run.stack.bench.venues.of("hyperliquid", "paper").market.mark("SOL").mark_px
+    return str((mark * Decimal("0.5")).quantize(Decimal("0.1")))
+
+
+def _cancel_by_hand(run: Run) -> None:
+    run.stack.paper.post("cancel", user=run.account.address, manual=True)

@@ -1,0 +1,54 @@
+"""The cases. Each breaks something on purpose; what must hold afterwards is the oracle's business alone."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tests.faults import answers, crashes, races, servers, stops
+from tests.faults.arena import Run
+
+Case = Callable[[Run], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """A case, its number in the fault-suite page, whether it breaks what all runs share, and whether it kills workers."""
+
+    name: str
+    number: str
+    run: Case
+    is_alone: bool = False
+    kills: bool = False
+
+
+CASES: dict[str, Described] = {
+    case.name: case
+    for case in (
+        Described(name="kill", number="1", run=crashes.kill_at_a_place, kills=True),
+        Described(name="kill_reducing", number="1", run=crashes.kill_while_protecting_or_closing, kills=True),
+        Described(name="lost_answer", number="2", run=answers.lost_answers),
+        Described(name="temporal_killed", number="3", run=servers.temporal_killed, is_alone=True),
+        Described(name="temporal_stopped", number="3", run=servers.temporal_stopped, is_alone=True),
+        Described(name="partition_temporal", number="5", run=servers.partition_from_temporal, is_alone=True),
+        Described(name="partition_venue", number="5", run=servers.partition_from_venue, is_alone=True),
+        Described(name="streams", number="6", run=answers.streams_disturbed, is_alone=True),
+        Described(name="storm", number="8", run=answers.storm),
+        Described(name="partial_fills", number="9", run=races.partial_fills),
+        Described(name="halt", number="12", run=stops.halt_at_any_time),
+        Described(name="zombie", number="16", run=crashes.zombie_before_write_ahead, is_alone=True),
+        Described(name="halt_stopped_sender", number="17", run=stops.halt_against_a_stopped_sender, is_alone=True),
+        Described(name="info_lag", number="19", run=answers.lagging_lookups, is_alone=True),
+        Described(name="retention", number="20", run=answers.forgotten_orders, is_alone=True),
+        Described(name="duplicate_request", number="21", run=answers.duplicate_request),
+        Described(name="executed_then_error", number="22", run=answers.executed_then_error),
+        Described(name="late_cancel", number="24", run=races.late_cancel),
+        Described(name="terminated", number="26", run=stops.terminated_owner, is_alone=True),
+        Described(name="reset", number="26", run=stops.reset_and_started_twice),
+        Described(name="emergency", number="28", run=stops.emergency_with_a_stopped_open, is_alone=True),
+        Described(name="same_instrument", number="30", run=races.two_intents_one_instrument),
+        Described(name="cancel_fill_race", number="31", run=races.cancel_against_fill),
+        Described(name="approve_twice", number="35", run=races.approved_twice_then_terminated),
+        Described(name="backlog", number="37", run=stops.stop_behind_a_backlog, is_alone=True),
+    )
+}

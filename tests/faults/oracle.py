@@ -1,0 +1,180 @@
+"""The oracle: what must hold after every run, whatever happened in it.
+
+It compares three witnesses: the venue's own log of admitted orders and fills, the journal in Postgres, and the executions in
+Temporal. It trusts none of the product's own conclusions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+UNPROTECTED_BOUND = 5.0
+_LIVE = frozenset({"APPROVED", "SENDING", "UNKNOWN", "WORKING"})
+_TERMINAL = frozenset({"CLOSED", "CANCELLED", "REFUSED", "EXPIRED", "FAILED"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What the witnesses say about one account after a run that has been wound down.
+
+    `admitted` and `venue_fills` are the venue's log; `rows`, `fills`, `intents`, `slots` are the database; `running` names the
+    intents whose workflow still runs; `drained_at` is when a halt over this account was acknowledged as DRAINED.
+    """
+
+    admitted: list[dict[str, Any]]
+    venue_fills: list[dict[str, Any]]
+    open_orders: list[dict[str, Any]]
+    positions: dict[str, Decimal]
+    rows: list[dict[str, Any]]
+    fills: list[dict[str, Any]]
+    intents: list[dict[str, Any]]
+    slots: list[dict[str, Any]]
+    running: frozenset[str] = frozenset()
+    drained_at: datetime | None = None
+    disturbed: bool = False
+
+
+@dataclass(kw_only=True)
+class Verdict:
+    """How many of each violation, with words for each; seconds without protection, the longest."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    words: list[str] = field(default_factory=list)
+    unprotected_s: float = 0.0
+    unprotected_disturbed_s: float = 0.0
+
+    def complain(self, kind: str, words: str) -> None:
+        """Note a violation."""
+        self.counts[kind] += 1
+        self.words.append(f"{kind}: {words}")
+
+    def add(self, other: Verdict) -> None:
+        """Take another verdict in."""
+        self.counts += other.counts
+        self.words += other.words
+        self.unprotected_s = max(self.unprotected_s, other.unprotected_s)
+        self.unprotected_disturbed_s = max(self.unprotected_disturbed_s, other.unprotected_disturbed_s)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was violated and the bound was kept."""
+        return not self.counts and self.unprotected_s <= UNPROTECTED_BOUND
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Apply every clause."""
+    verdict = Verdict()
+    _one_effect_per_step(evidence, verdict)
+    _one_opening_per_intent(evidence, verdict)
+    _every_order_is_ours(evidence, verdict)
+    _positions_are_fills(evidence, verdict)
+    _nothing_is_left(evidence, verdict)
+    _rows_are_terminal(evidence, verdict)
+    _nothing_after_drain(evidence, verdict)
+    _protected_in_time(evidence, verdict)
+    return verdict
+
+
+def _effective(order: dict[str, Any]) -> bool:
+    return Decimal(order["filledSz"]) > 0 or order["status"] in {"open", "triggered"}
+
+
+def _one_effect_per_step(evidence: Evidence, verdict: Verdict) -> None:
+    by_name: Counter[str] = Counter(o["cloid"] for o in evidence.admitted if o["cloid"] and _effective(o))
+    for cloid, count in by_name.items():
+        if count > 1:
+            verdict.complain("duplicates", f"{count} effective orders under {cloid}")
+
+
+def _one_opening_per_intent(evidence: Evidence, verdict: Verdict) -> None:
+    intent_of = {f"0x{row['client_id']}": row["intent_id"] for row in evidence.rows if row["opening"]}
+    opened: defaultdict[str, list[str]] = defaultdict(list)
+    for order in evidence.admitted:
+        if order["cloid"] in intent_of and _effective(order):
+            opened[intent_of[order["cloid"]]].append(order["cloid"])
+    amended = {entry["id"] for entry in evidence.intents if entry.get("may_open_twice")}
+    for intent, names in opened.items():
+        if len(names) > 1 and intent not in amended:
+            verdict.complain("duplicates", f"intent {intent} opened {len(names)} times: {names}")
+
+
+def _every_order_is_ours(evidence: Evidence, verdict: Verdict) -> None:
+    known = {f"0x{row['client_id']}" for row in evidence.rows}
+    for order in evidence.admitted:
+        if order["isManual"] or order["isLiquidation"]:
+            continue
+        if order["cloid"] not in known:
+            verdict.complain("orphans", f"order {order['oid']} ({order['cloid']}) is bound to no row")
+
+
+def _positions_are_fills(evidence: Evidence, verdict: Verdict) -> None:
+    journaled: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for fill in evidence.fills:
+        journaled[fill["coin"]] += fill["size"] * (1 if fill["side"] == "buy" else -1)
+    for coin in {*journaled, *evidence.positions}:
+        if journaled[coin] != evidence.positions.get(coin, Decimal(0)):
+            held = evidence.positions.get(coin, Decimal(0))
+            verdict.complain("lost", f"{coin}: the venue holds {held}, the journal {journaled[coin]}")
+    missing = {str(f["tid"]) for f in evidence.venue_fills} - {fill["trade_id"] for fill in evidence.fills}
+    if missing:
+        verdict.complain("lost", f"fills {sorted(missing)} are not journaled")
+
+
+def _nothing_is_left(evidence: Evidence, verdict: Verdict) -> None:
+    for coin, size in evidence.positions.items():
+        owner = next((slot["owner_intent"] for slot in evidence.slots if slot["instrument"] == coin), "")
+        if size and owner not in evidence.running:
+            verdict.complain("orphans", f"{coin} {size} has no living owner (slot: {owner or 'free'})")
+    for order in evidence.open_orders:
+        if not evidence.positions.get(order["coin"]):
+            verdict.complain("orphans", f"order {order['oid']} {order['orderType']} works without a position")
+
+
+def _rows_are_terminal(evidence: Evidence, verdict: Verdict) -> None:
+    for row in evidence.rows:
+        if row["state"] in _LIVE:
+            verdict.complain("unresolved", f"{row['intent_id']}/{row['step']} is {row['state']} {row['code']}")
+    for intent in evidence.intents:
+        if intent["phase"] not in _TERMINAL and intent["id"] not in evidence.running:
+            verdict.complain("unresolved", f"intent {intent['id']} is {intent['phase']} and nobody runs it")
+    reserved = sum((row["reserved"] for row in evidence.rows if row["state"] in _LIVE and row["opening"]), Decimal(0))
+    if reserved:
+        verdict.complain("unresolved", f"{reserved} is still reserved")
+
+
+def _nothing_after_drain(evidence: Evidence, verdict: Verdict) -> None:
+    if evidence.drained_at is None:
+        return
+    drained_ms = evidence.drained_at.timestamp() * 1000
+    for order in evidence.admitted:
+        if not order["reduceOnly"] and not order["isManual"] and order["time"] > drained_ms:
+            late = order["time"] - drained_ms
+            verdict.complain("after_drain", f"order {order['oid']} was admitted {late:.0f} ms after DRAINED")
+
+
+def _protected_in_time(evidence: Evidence, verdict: Verdict) -> None:
+    for intent in evidence.intents:
+        if intent["stop_px"] is None:
+            continue
+        seconds = _unprotected(evidence, intent)
+        if evidence.disturbed:
+            verdict.unprotected_disturbed_s = max(verdict.unprotected_disturbed_s, seconds)
+        else:
+            verdict.unprotected_s = max(verdict.unprotected_s, seconds)
+
+
+def _unprotected(evidence: Evidence, intent: dict[str, Any]) -> float:
+    """Seconds from an intent's first fill at the venue to its first stop there, or to flat."""
+    names = {f"0x{row['client_id']}": row for row in evidence.rows if row["intent_id"] == intent["id"]}
+    opening = {o["oid"] for o in evidence.admitted if o["cloid"] in names and names[o["cloid"]]["opening"]}
+    fills = [f for f in evidence.venue_fills if f["oid"] in opening]
+    if not fills:
+        return 0.0
+    stops = [o["time"] for o in evidence.admitted if o["cloid"] in names and o["trigger"] and o["status"] != "rejected"]
+    closing = [o["time"] for o in evidence.admitted if o["cloid"] in names and o["reduceOnly"] and not o["trigger"]]
+    ends = [*stops, *closing]
+    return (min(ends) - min(f["time"] for f in fills)) / 1000 if ends else float("inf")

@@ -1,0 +1,107 @@
+"""Cases in which two things happen at once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from domain.errors import Refused
+from domain.intents import Intent, IntentPhase, IntentPolicy, OrderStyle
+from domain.money import Price, Quantity
+from domain.orders import Side, TimeInForce
+from tests.faults.arena import Run
+from workflows import ids
+
+BIG = {"BTC": Decimal("0.01"), "ETH": Decimal("0.2"), "SOL": Decimal(4)}
+
+
+async def resting(run: Run) -> tuple[Intent, int]:
+    """Start an intent whose limit order rests a little below the market; returns it and its order id."""
+    coin = run.rng.choice(sorted(BIG))
+    mark = run.stack.bench.venues.of("hyperliquid", "paper").market.mark(coin).mark_px
+    limit = Price((mark * Decimal("0.93")).quantize(Decimal(1)))
+    policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=limit, tif=TimeInForce.GTC)
+    wish = await run.start(run.wish(coin=coin, size=Quantity(BIG[coin]), policy=policy))
+    await run.reach(wish, IntentPhase.WORKING)
+    orders = await asyncio.to_thread(run.stack.paper.orders, run.account.address)
+    return wish, next(int(order["oid"]) for order in orders if order["status"] == "open" and not order["reduceOnly"])
+
+
+async def fill(run: Run, oid: int, fraction: float) -> None:
+    """Fill a part of a resting order."""
+    await asyncio.to_thread(run.stack.paper.post, "fill", oid=oid, fraction=str(round(fraction, 3)))
+
+
+async def partial_fills(run: Run) -> None:
+    """Case 9: a resting order fills in pieces, dust among them, with pauses of any length; then it is cancelled or full."""
+    wish, oid = await resting(run)
+    for _ in range(run.rng.randint(1, 5)):
+        await fill(run, oid, run.rng.choice((0.02, 0.1, 0.3, 0.5)))
+        await asyncio.sleep(run.rng.choice((0, 0.05, 0.3, 1)))
+    if run.rng.random() < 0.5:
+        await run.signal(wish, "cancel")
+    else:
+        await fill(run, oid, 1)
+    await run.reach(wish, IntentPhase.PROTECTED)
+
+
+async def cancel_against_fill(run: Run) -> None:
+    """Case 31: a cancel races with a fill of every fraction; afterwards the position is reduced by hand and closed."""
+    wish, oid = await resting(run)
+    fraction = run.rng.choice((0.01, 0.25, 0.5, 0.75, 0.99, 1))
+    first, second = run.signal(wish, "cancel"), fill(run, oid, fraction)
+    pair: list[Any] = [first, second] if run.rng.random() < 0.5 else [second, first]
+    await asyncio.gather(*pair, return_exceptions=True)
+    await run.reach(wish, IntentPhase.PROTECTED, IntentPhase.CANCELLED)
+    if run.rng.random() < 0.5:
+        size = str(BIG[wish.coin] * Decimal("0.1"))
+        body = {"user": run.account.address, "coin": wish.coin, "side": "sell", "sz": size, "reduce_only": True}
+        await asyncio.gather(asyncio.to_thread(run.stack.paper.post, "trade", **body), return_exceptions=True)
+
+
+async def late_cancel(run: Run) -> None:
+    """Case 24: a cancel is held back and arrives after its own deadline."""
+    wish, oid = await resting(run)
+    run.stack.paper.fault("cancel", "delay", match={"oid": oid}, rate=1, count=1, seconds=run.rng.uniform(5.5, 8))
+    await run.signal(wish, "cancel")
+    if run.rng.random() < 0.5:
+        await asyncio.sleep(run.rng.uniform(0, 3))
+        await asyncio.gather(fill(run, oid, 0.5), return_exceptions=True)
+    await run.reach(wish, IntentPhase.PROTECTED, IntentPhase.CANCELLED)
+
+
+async def two_intents_one_instrument(run: Run) -> None:
+    """Case 30: opposite intents on one instrument in the same millisecond; a second account on the same address."""
+    long, short = run.wish(coin="ETH"), run.wish(coin="ETH", side=Side.SELL)
+    short = replace(short, protection=run.stack.bench.stop_at("ETH", "1.15"))
+    run.wishes[-1] = short
+    await asyncio.gather(run.start(long), run.start(short))
+    phases = [await run.reach(wish, IntentPhase.PROTECTED) for wish in (long, short)]
+    if sorted(phases) != ["PROTECTED", "REFUSED"]:
+        run.notes.append(f"one slot, two owners: {phases}")
+    try:
+        run.stack.bench.accounts.add(
+            run.account.user_id, venue="hyperliquid", network="paper", address=run.account.address
+        )
+        run.notes.append("a second account row with the same address was accepted")
+    except Refused:
+        pass
+
+
+async def approved_twice_then_terminated(run: Run) -> None:
+    """Case 35: an approval runs twice and its intent is terminated before it places; the reservation must not stay."""
+    wish = run.wish()
+    approve = run.stack.bench.approve
+    first = await asyncio.to_thread(approve, wish, max_age=timedelta(seconds=2))
+    second = await asyncio.to_thread(approve, wish, max_age=timedelta(seconds=2))
+    if first.order != second.order:
+        run.notes.append("a repeated approval gave another order")
+    await run.start(replace(wish, decided_at=datetime.now(UTC)))
+    handle = run.arena.running_client.get_workflow_handle(ids.intent(wish.intent_id))
+    await asyncio.sleep(run.rng.uniform(0, 0.3))
+    await handle.terminate("case 35")
+    run.disturbed = True
+    await run.adopted(wish)

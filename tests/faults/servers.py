@@ -1,0 +1,63 @@
+"""Cases in which a server or a wire is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+from domain.intents import IntentPhase
+from tests.faults.arena import SIZES, Run
+from tests.faults.proxy import Proxy
+
+
+async def temporal_killed(run: Run) -> None:
+    """Case 3: the Temporal server is killed with intents under way and comes back on its database."""
+    run.disturbed = True
+    wishes = [await run.start(run.wish(coin=coin)) for coin in SIZES]
+    await asyncio.sleep(run.rng.uniform(0, 0.6))
+    await asyncio.to_thread(run.arena.temporal.kill)
+    await asyncio.sleep(run.rng.uniform(0.5, 3))
+    await asyncio.to_thread(run.arena.temporal.start)
+    for wish in wishes:
+        await run.reach(wish, IntentPhase.PROTECTED)
+
+
+async def temporal_stopped(run: Run) -> None:
+    """Case 3: the Temporal server stands still for a while."""
+    run.disturbed = True
+    pid = run.arena.temporal.pid
+    assert pid is not None
+    wishes = [await run.start(run.wish(coin=coin)) for coin in SIZES]
+    await asyncio.sleep(run.rng.uniform(0, 0.5))
+    os.kill(pid, signal.SIGSTOP)
+    await asyncio.sleep(run.rng.uniform(2, 8))
+    os.kill(pid, signal.SIGCONT)
+    for wish in wishes:
+        await run.reach(wish, IntentPhase.PROTECTED)
+
+
+async def partition_from_temporal(run: Run) -> None:
+    """Case 5: one worker, or both, lose Temporal while they send."""
+    run.disturbed = True
+    proxies = run.rng.choice((run.arena.temporal_proxies[:1], run.arena.temporal_proxies))
+    await _cut(run, proxies)
+
+
+async def partition_from_venue(run: Run) -> None:
+    """Case 5: one worker, or both, lose the venue while they send."""
+    run.disturbed = True
+    proxies = run.rng.choice((run.arena.venue_proxies[:1], run.arena.venue_proxies))
+    await _cut(run, proxies)
+
+
+async def _cut(run: Run, proxies: list[Proxy]) -> None:
+    wishes = [await run.start(run.wish(coin=coin)) for coin in SIZES]
+    await asyncio.sleep(run.rng.uniform(0, 0.5))
+    for proxy in proxies:
+        await asyncio.to_thread(proxy.cut)
+    await asyncio.sleep(run.rng.uniform(1, 8))
+    for proxy in proxies:
+        proxy.heal()
+    for wish in wishes:
+        await run.reach(wish, IntentPhase.PROTECTED)

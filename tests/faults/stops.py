@@ -1,0 +1,167 @@
+"""Cases about halts, stops and owners that are gone."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import datetime
+
+from sqlalchemy import select
+
+from domain.halts import HaltFlag, HaltScope
+from domain.intents import IntentPhase
+from storage.postgres.engine import transaction
+from storage.postgres.halts import PostgresHalts
+from storage.postgres.tables import halts
+from tests.faults.arena import SIZES, Run
+from workflows import ids
+from workflows.platform.messages import Halt, Release
+
+
+async def halt_user(run: Run) -> int:
+    """Halt this run's user as the API does: commit the flag, then tell the platform. Returns the halt's id."""
+    user = run.account.user_id
+    flag = HaltFlag(scope=HaltScope.USER, key=user, reason="fault suite", by="suite")
+    record = await asyncio.to_thread(PostgresHalts(run.stack.bench.engine).commit, flag)
+    platform = run.arena.running_client.get_workflow_handle(ids.PLATFORM)
+    await platform.signal("halt", Halt(scope="user", key=user, reason="fault suite", by="suite"))
+    return record.id
+
+
+async def drained(run: Run, halt_id: int, seconds: float = 90.0) -> None:
+    """Wait for DRAINED and remember when it was."""
+
+    def at() -> datetime | None:
+        with transaction(run.stack.bench.engine) as connection:
+            found: datetime | None = connection.scalar(select(halts.c.drained_at).where(halts.c.id == halt_id))
+        return found
+
+    await run.until(lambda: at() is not None, seconds)
+    run.drained_at = await asyncio.to_thread(at)
+
+
+async def release_user(run: Run) -> None:
+    """Release the halt."""
+    platform = run.arena.running_client.get_workflow_handle(ids.PLATFORM)
+    await platform.signal("release", Release(scope="user", key=run.account.user_id, by="suite"))
+
+
+async def halt_at_any_time(run: Run) -> None:
+    """Case 12: a halt falls among opens whose answers are lost or late."""
+    wishes = []
+    for coin in SIZES:
+        wish = run.wish(coin=coin)
+        if run.rng.random() < 0.6:
+            run.aim(wish, run.rng.choice(("execute_then_drop", "drop", "duplicate_request", "http_500")))
+        wishes.append(wish)
+    starts = asyncio.gather(*(run.start(wish) for wish in wishes))
+    await asyncio.sleep(run.rng.uniform(0, 0.5))
+    halt_id = await halt_user(run)
+    await starts
+    await drained(run, halt_id)
+    for wish in wishes:
+        await run.reach(wish, IntentPhase.PROTECTED)
+
+
+async def halt_against_a_stopped_sender(run: Run) -> None:
+    """Case 17: a worker stands still after the gate; halt, DRAINED; it wakes before or after its deadline."""
+    wish = run.wish()
+    async with run.order_at("after_gate", "stop", wish) as told:
+        await run.start(wish)
+        pid = await run.stopped_pid(told)
+        halt_id = await halt_user(run)
+        if run.rng.random() < 0.4:
+            await asyncio.sleep(run.rng.uniform(0, 1))
+            run.go_on(pid)
+            await drained(run, halt_id)
+        else:
+            await drained(run, halt_id)
+            await asyncio.sleep(run.rng.uniform(0, 2))
+            run.go_on(pid)
+    await run.reach(wish, IntentPhase.PROTECTED)
+
+
+async def terminated_owner(run: Run) -> None:
+    """Case 26: the owner of an open position is terminated; the watchdog finds and protects it, a close takes it over."""
+    run.disturbed = True
+    wish = await run.start(run.wish())
+    await run.reach(wish, IntentPhase.PROTECTED)
+    handle = run.arena.running_client.get_workflow_handle(ids.intent(wish.intent_id))
+    await handle.terminate("case 26")
+    await run.adopted(wish)
+
+
+async def reset_and_started_twice(run: Run) -> None:
+    """Case 26: an intent is started twice under one id, and reset to its beginning while its position is open."""
+    wish = await run.start(run.wish())
+    await run.reach(wish, IntentPhase.PROTECTED)
+    client = run.arena.running_client
+    try:
+        await run.start(wish)
+        run.notes.append("a second start of the same intent was accepted")
+    except Exception as refusal:
+        if "already" not in str(refusal).lower():
+            raise
+    from temporalio.api.common.v1 import WorkflowExecution
+    from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+
+    await client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=ids.intent(wish.intent_id)),
+            reason="case 26",
+            workflow_task_finish_event_id=4,
+            request_id=str(uuid.uuid4()),
+        )
+    )
+    await run.reach(wish, IntentPhase.PROTECTED)
+    await asyncio.sleep(1)
+
+
+async def emergency_with_a_stopped_open(run: Run) -> None:
+    """Case 28: everything is to be closed while an open stands still after the gate."""
+    held = await run.start(run.wish(coin="BTC"))
+    await run.reach(held, IntentPhase.PROTECTED)
+    wish = run.wish(coin="ETH")
+    async with run.order_at("after_gate", "stop", wish) as told:
+        await run.start(wish)
+        pid = await run.stopped_pid(told)
+        halt_id = await halt_user(run)
+        for each in (held, wish):
+            await run.signal(each, "close")
+        await drained(run, halt_id)
+        await asyncio.sleep(run.rng.uniform(0, 2))
+        run.go_on(pid)
+    await run.reach(held, IntentPhase.CLOSED)
+    await run.reach(wish, IntentPhase.CLOSED)
+
+
+async def stop_behind_a_backlog(run: Run) -> None:
+    """Case 37: a close does not wait behind a queue full of opens."""
+    held = await run.start(run.wish(coin="BTC"))
+    await run.reach(held, IntentPhase.PROTECTED)
+    bench = run.stack.bench
+    crowd = [await asyncio.to_thread(bench.account, f"crowd-{uuid.uuid4()}") for _ in range(30)]
+    backlog = [
+        run.wish(coin=coin, account_id=account.account_id, user_id=account.user_id)
+        for account in crowd
+        for coin in SIZES
+    ]
+    del run.wishes[-len(backlog) :]
+    starts = asyncio.gather(*(run.start(wish) for wish in backlog))
+    await asyncio.sleep(0.1)
+    asked = asyncio.get_running_loop().time()
+    await run.signal(held, "close")
+    await run.until(lambda: _is_closing(run, held.intent_id), 30)
+    seconds = asyncio.get_running_loop().time() - asked
+    run.notes.extend([f"the first close took {seconds:.2f} s behind a backlog"] if seconds > 2.5 else [])
+    await starts
+    for wish in backlog:
+        await run.signal(wish, "close")
+    for wish in backlog:
+        await run.reach(wish, IntentPhase.CLOSED)
+
+
+def _is_closing(run: Run, intent_id: str) -> bool:
+    rows = run.stack.bench.books.journal.orders_of(intent_id)
+    return any(row.key.step == "close.1" and row.sent_at is not None for row in rows)
