@@ -62,13 +62,13 @@ CODES: dict[str, tuple[Category, HTTPStatus]] = {
     "route_not_found": (Category.NOT_FOUND, HTTPStatus.NOT_FOUND),
     "method_not_allowed": (Category.INPUT, HTTPStatus.METHOD_NOT_ALLOWED),
     **dict.fromkeys(
-        ("adviser_unknown", "adviser_setting", "account_missing", "address_is_agent"),
+        ("adviser_unknown", "adviser_setting", "address_is_agent", "invalid_request"),
         (Category.INPUT, HTTPStatus.UNPROCESSABLE_ENTITY),
     ),
     **dict.fromkeys(("unauthenticated",), (Category.AUTH, HTTPStatus.UNAUTHORIZED)),
     **dict.fromkeys(("scope_missing", "halted_by_admin"), (Category.PERMISSION, HTTPStatus.FORBIDDEN)),
     **dict.fromkeys(
-        ("account_unknown", "agent_unknown", "intent_unknown", "decision_unknown", "setting_unknown"),
+        ("account_unknown", "agent_unknown", "intent_unknown", "setting_unknown"),
         (Category.NOT_FOUND, HTTPStatus.NOT_FOUND),
     ),
     **dict.fromkeys(
@@ -85,7 +85,6 @@ CODES: dict[str, tuple[Category, HTTPStatus]] = {
             "confirmation_required",
             "idempotency_in_progress",
             "idempotency_mismatch",
-            "intent_not_waiting",
             "intent_over",
             "no_position",
             "reconfigure_refused",
@@ -94,6 +93,7 @@ CODES: dict[str, tuple[Category, HTTPStatus]] = {
         ),
         (Category.CONFLICT, HTTPStatus.CONFLICT),
     ),
+    **dict.fromkeys(("internal_error", "seal_broken"), (Category.INTERNAL, HTTPStatus.INTERNAL_SERVER_ERROR)),
     **dict.fromkeys(("workflow_no_answer", "not_ready"), (Category.UNAVAILABLE, HTTPStatus.SERVICE_UNAVAILABLE)),
 }
 """Codes whose category does not follow from the class of their error."""

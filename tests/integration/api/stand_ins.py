@@ -60,9 +60,7 @@ class Agent:
     @workflow.query
     def status(self) -> AgentReport:
         coins = ",".join(self._config.coins)
-        return AgentReport(
-            agent_id=self._config.agent_id, status=self._status, cycle=7, note=f"{self._note} [{coins}]"
-        )
+        return AgentReport(agent_id=self._config.agent_id, status=self._status, cycle=7, note=f"{self._note} [{coins}]")
 
     def _tell(self, status: AgentStatus, signal: str, reason: Reason | None) -> None:
         self._status = status
