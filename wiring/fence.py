@@ -22,9 +22,10 @@ from runtime.settings import Settings
 from storage.postgres.accounts import PostgresAccounts
 from storage.postgres.claims import Claims
 from storage.postgres.fills import PostgresFills
-from storage.postgres.gate import PostgresGate, PostgresVault
+from storage.postgres.gate import PostgresGate
 from storage.postgres.intents import PostgresIntents
 from storage.postgres.journal import PostgresJournal
+from storage.postgres.keys import PostgresSignerBook
 from storage.postgres.portfolios import PostgresPortfolios
 from venues.base import VenueDirectory
 
@@ -90,7 +91,7 @@ def books_of(ground: Ground) -> Books:
 def fence_of(ground: Ground, books: Books) -> Fence:
     """Wire the fence."""
     venues, journal, lag = ground.venues, books.journal, ground.settings.lookup_lag
-    clock, keys = VenueClock(), SigningKeys(PostgresVault(ground.engine), Vault(ground.keys))
+    clock, keys = VenueClock(), _keys(ground)
     resolution = Resolution(
         venues=venues, journal=journal, fills=books.fills, keys=keys, clock=clock, lag=lag, reached=ground.reached
     )
@@ -133,6 +134,11 @@ def fence_of(ground: Ground, books: Books) -> Fence:
             executions=ground.executions,
         ),
     )
+
+
+def _keys(ground: Ground) -> SigningKeys:
+    sealer = Vault(ground.keys)
+    return SigningKeys(PostgresSignerBook(ground.engine, sealer), sealer)
 
 
 def _submission(

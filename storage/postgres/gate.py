@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, text
 
 from domain.errors import HoldfastError
-from storage.journal import SealedKey
 from storage.postgres.engine import transaction
-from storage.postgres.tables import accounts, signers
 
 _OPEN_HALTS = text(
     "select scope, reason from halts where released_at is null and (scope = 'platform' or (scope = 'venue' and key = :venue)"
@@ -36,19 +34,3 @@ class PostgresGate:
         except HoldfastError as error:
             return f"The halt flags cannot be read: {error.message}"
         return f"Halted ({row.scope}): {row.reason}" if row is not None else ""
-
-
-class PostgresVault:
-    """Implements storage.journal.Vault."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def key(self, signer_id: str) -> SealedKey:
-        """Read a signer's sealed key."""
-        query = select(signers, accounts.c.user_id).join(accounts, accounts.c.id == signers.c.account_id)
-        with transaction(self._engine) as connection:
-            row = connection.execute(query.where(signers.c.id == signer_id)).one()
-        return SealedKey(
-            signer_id=row.id, user_id=row.user_id, address=row.address, ciphertext=row.sealed_key, key_id=row.key_id
-        )

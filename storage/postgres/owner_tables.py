@@ -26,8 +26,6 @@ users = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("email", Text, unique=True),
     Column("is_admin", Boolean, nullable=False, server_default=text("false")),
-    Column("data_key", LargeBinary),  # the user's data key, wrapped by the master key
-    Column("data_key_id", Text),
     Column("disabled_at", TIME),
     created(),
 )

@@ -27,7 +27,6 @@ from storage.postgres.owner_tables import accounts, agents, api_keys, idempotenc
 
 __all__ = [
     "TRADE_LOGS_VIEW",
-    "account_epochs",
     "accounts",
     "agents",
     "api_keys",
@@ -50,7 +49,6 @@ __all__ = [
     "order_ids",
     "orders",
     "portfolios",
-    "rate_windows",
     "risk_decisions",
     "schema_revisions",
     "settings",
@@ -136,15 +134,6 @@ epochs = Table(
     Column("asserted_at", TIME),  # null: PlatformWorkflow has not put its halt flags back yet
 )
 
-account_epochs = Table(
-    "account_epochs",
-    metadata,
-    Column("account_id", Text, nullable=False),
-    Column("epoch", Text, nullable=False),
-    Column("cleared_at", TIME, nullable=False, server_default=func.now()),
-    PrimaryKeyConstraint("account_id", "epoch"),
-)
-
 decisions = Table(
     "decisions",
     metadata,
@@ -216,15 +205,6 @@ audit_log = Table(
     Column("body", JSONB, nullable=False),
     Column("previous_hash", Text, nullable=False),
     Column("hash", Text, nullable=False),
-)
-
-rate_windows = Table(
-    "rate_windows",
-    metadata,
-    Column("bucket", Text, nullable=False),
-    Column("window_at", TIME, nullable=False),
-    Column("used", Integer, nullable=False),
-    PrimaryKeyConstraint("bucket", "window_at"),
 )
 
 schema_revisions = Table(

@@ -1,12 +1,5 @@
 -- The first schema: tables, the view trade_logs and the guards. Later changes are later revisions.
 
-CREATE TABLE account_epochs (
-  account_id TEXT NOT NULL,
-  epoch TEXT NOT NULL,
-  cleared_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-  PRIMARY KEY (account_id, epoch)
-);
-
 CREATE TABLE audit_log (
   id BIGSERIAL NOT NULL,
   at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
@@ -280,13 +273,6 @@ CREATE TABLE portfolios (
   PRIMARY KEY (account_id)
 );
 
-CREATE TABLE rate_windows (
-  bucket TEXT NOT NULL,
-  window_at TIMESTAMP WITH TIME ZONE NOT NULL,
-  used INTEGER NOT NULL,
-  PRIMARY KEY (bucket, window_at)
-);
-
 CREATE TABLE risk_decisions (
   id BIGSERIAL NOT NULL,
   user_id TEXT NOT NULL,
@@ -332,8 +318,6 @@ CREATE TABLE users (
   name TEXT NOT NULL,
   email TEXT,
   is_admin BOOLEAN DEFAULT false NOT NULL,
-  data_key BYTEA,
-  data_key_id TEXT,
   disabled_at TIMESTAMP WITH TIME ZONE,
   created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
   PRIMARY KEY (id),
