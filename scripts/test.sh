@@ -9,7 +9,7 @@ if [ "${1:-}" = "--fast" ]; then
 fi
 scripts/lint.sh
 if [ "$fast" = yes ]; then
-  exec .venv/bin/python -m pytest -q -m "not slow and not real and not faults and not data and not live" "$@"
+  exec .venv/bin/python -m pytest -q -n 2 --dist loadfile -m "not slow and not real and not faults and not data and not live" "$@"
 fi
-.venv/bin/python -m pytest -q -m "not live" --cov --cov-report=term:skip-covered "$@"
-.venv/bin/python -m tests.faults --runs 60 --seed 1
+.venv/bin/python -m pytest -q -n 2 --dist loadfile -m "not live" --cov --cov-report=term:skip-covered "$@"
+.venv/bin/python -m tests.faults --short --seed 1

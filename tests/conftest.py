@@ -28,10 +28,14 @@ TEMPLATE = "holdfast_template"
 QUICK_POSTGRES = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
+REAL_PARTS = frozenset({"postgres", "database", "temporal_binary", "temporal_server", "temporal_client"})
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs real parts, so that `-m "not real"` is a run of seconds."""
+    """Mark what needs real parts, so that `-m "not real"` stays a run of seconds."""
     for item in items:
-        if {"postgres", "database", "temporal_server", "temporal_client"} & set(getattr(item, "fixturenames", ())):
+        is_integration = (ROOT / "tests" / "integration") in item.path.parents
+        if is_integration or REAL_PARTS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.real)
 
 
