@@ -2,7 +2,7 @@
 
 import typer
 
-from commands import doctor, down, exits, migrate, up
+from commands import agents, books, doctor, down, exits, halts, intents, migrate, panic, programs, up, users
 
 app = typer.Typer(
     name="holdfast",
@@ -17,6 +17,16 @@ app.command("up")(up.up)
 app.command("down")(down.down)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
+app.add_typer(agents.app, name="agent")
+app.add_typer(intents.app, name="intent")
+app.add_typer(users.app, name="user")
+app.command("portfolio")(books.portfolio)
+app.command("trades")(books.trades)
+app.command("halt")(halts.halt)
+app.command("release")(halts.release)
+app.command("panic")(panic.panic)
+app.command("paper", context_settings=programs.PASS_ON)(programs.paper)
+app.command("faults", context_settings=programs.PASS_ON)(programs.faults)
 
 
 def main() -> None:
