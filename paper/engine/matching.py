@@ -31,10 +31,10 @@ def match_taker(venue: PaperVenue, order: Order) -> None:
     now = venue.now()
     simulated = market.liquidity.levels(is_bid=not order.is_buy, now_ms=now)
     while order.sz > 0:
-        maker = _best_maker(venue, market, order)
         level = simulated[0] if simulated else None
+        maker = _first_maker(venue, market, order)
         if maker is not None and (level is None or is_better(maker.limit_px, level.px, is_buy=order.is_buy)):
-            _trade_with_user(venue, order, maker)
+            _meet_user(venue, order, maker)
         elif level is not None and is_better(level.px, order.limit_px, is_buy=order.is_buy):
             sz = min(order.sz, level.sz)
             market.liquidity.take(sz, is_bid=not order.is_buy, now_ms=now)
@@ -50,21 +50,24 @@ def _shorten(levels: list[Level], sz: Decimal) -> None:
         del levels[0]
 
 
-def _best_maker(venue: PaperVenue, market: Market, taker: Order) -> Order | None:
-    """Return the first order on the other side within the taker's limit; cancels own and useless ones on the way."""
-    side = market.book.side(is_buy=not taker.is_buy)
-    while (oid := side.best()) is not None:
-        maker = venue.orders[oid]
-        if not is_better(maker.limit_px, taker.limit_px, is_buy=taker.is_buy):
-            return None
-        if maker.user == taker.user:
-            close_order(venue, maker, Status.SELF_TRADE_CANCELED)
-            venue.changes.events.append(CancelledByVenue(user=maker.user, coin=maker.coin, oid=oid))
-        elif reducible(venue, maker) <= 0:
-            close_order(venue, maker, Status.REDUCE_ONLY_CANCELED)
-        else:
-            return maker
-    return None
+def _first_maker(venue: PaperVenue, market: Market, taker: Order) -> Order | None:
+    """Return the first user's order on the other side, if it is within the taker's limit."""
+    oid = market.book.side(is_buy=not taker.is_buy).best()
+    if oid is None or not is_better(venue.orders[oid].limit_px, taker.limit_px, is_buy=taker.is_buy):
+        return None
+    return venue.orders[oid]
+
+
+def _meet_user(venue: PaperVenue, taker: Order, maker: Order) -> None:
+    """Trade with the order that is next in the queue, or cancel it where it may not trade."""
+    sz = min(taker.sz, reducible(venue, maker))
+    if maker.user == taker.user:
+        close_order(venue, maker, Status.SELF_TRADE_CANCELED)
+        venue.changes.events.append(CancelledByVenue(user=maker.user, coin=maker.coin, oid=maker.oid))
+    elif sz <= 0:
+        close_order(venue, maker, Status.REDUCE_ONLY_CANCELED)
+    else:
+        execute(venue, taker, maker, maker.limit_px, sz)
 
 
 def reducible(venue: PaperVenue, order: Order) -> Decimal:
@@ -73,11 +76,6 @@ def reducible(venue: PaperVenue, order: Order) -> Decimal:
         return order.sz
     szi = venue.accounts[order.user].szi(order.coin)
     return min(order.sz, max(-szi if order.is_buy else szi, ZERO))
-
-
-def _trade_with_user(venue: PaperVenue, taker: Order, maker: Order) -> None:
-    sz = min(taker.sz, reducible(venue, maker))
-    execute(venue, taker, maker, maker.limit_px, sz)
 
 
 def fill_crossed(venue: PaperVenue, market: Market) -> None:

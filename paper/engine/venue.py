@@ -44,6 +44,7 @@ class PaperVenue:
     next_oid: int = FIRST_OID
     next_trade: int = 1
     halted_since: int | None = None
+    block_ms: int | None = None
     funded_hour: int = 0
     fee_income: Decimal = Decimal(0)
     counterparty: Decimal = Decimal(0)
@@ -58,7 +59,14 @@ class PaperVenue:
         """Return the block time: the wall clock, standing still while the chain is halted."""
         if self.halted_since is not None:
             return self.halted_since
+        if self.block_ms is not None:
+            return self.block_ms
         return self.clock() + self.settings.clock_offset_ms
+
+    def begin_block(self) -> None:
+        """Let everything up to the next `drain` happen at one block time."""
+        self.block_ms = None
+        self.block_ms = self.now()
 
     def market_of(self, asset: int) -> Market | None:
         """Return the market of an asset id."""
@@ -136,5 +144,6 @@ class PaperVenue:
         now = self.now()
         for address in self.changes.accounts:
             remember(self.accounts[address], self.books[address], now)
+        self.block_ms = None
         done, self.changes = self.changes, Changes()
         return done

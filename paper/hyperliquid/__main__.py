@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import socket
 import sys
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -90,8 +92,16 @@ def main(arguments: list[str] | None = None) -> int:
     server = _Announcing(config)
     host, port = listener.getsockname()[:2]
     server.address = f"http://{host}:{port}"
+    # uvicorn raises a signal that ended it once more: then it ends us with exit code 0.
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, _end)
     server.run(sockets=[listener])
     return 0
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise SystemExit(0)
 
 
 def _fail(sentence: str) -> int:

@@ -20,6 +20,7 @@ from paper.engine.orders import Origin, Tif
 from paper.engine.placing import place_batch
 from paper.engine.requests import ActionContext, Failed, OrderRequest
 from paper.engine.trades import execute
+from paper.engine.venue import PaperVenue
 from paper.faults import BadFault, Faults
 from paper.hyperliquid import wire
 from paper.hyperliquid.node import Node
@@ -61,6 +62,11 @@ class Control:
         self._node = node
         self._faults = faults
         self._hub = hub
+
+    @property
+    def venue(self) -> PaperVenue:
+        """The venue that is operated."""
+        return self._node.venue
 
     def _coin(self, body: Json) -> str:
         coin = str(body.get("coin"))
@@ -242,12 +248,16 @@ def _guarded(answer: Callable[[Request], Awaitable[Any]]) -> Callable[[Request],
     return respond
 
 
-def _posted(answer: Callable[[Json], Any]) -> Callable[[Request], Awaitable[Response]]:
+def _posted(venue: PaperVenue, answer: Callable[[Json], Any]) -> Callable[[Request], Awaitable[Response]]:
     async def respond(request: Request) -> Any:
         body = json.loads(await request.body() or b"{}")
         if not isinstance(body, dict):
             raise BadControl("The body must be a JSON object.")
-        return answer(body)
+        venue.begin_block()
+        try:
+            return answer(body)
+        finally:
+            venue.block_ms = None
 
     return _guarded(respond)
 
@@ -280,7 +290,10 @@ def control_routes(control: Control) -> list[Route]:
     }
     lift = _got(control.clear_faults)
     return [
-        *(Route(f"/control/{name}", _posted(answer), methods=["POST"]) for name, answer in posts.items()),
+        *(
+            Route(f"/control/{name}", _posted(control.venue, answer), methods=["POST"])
+            for name, answer in posts.items()
+        ),
         *(Route(f"/control/{name}", _got(answer), methods=["GET"]) for name, answer in gets.items()),
         Route("/control/faults", lift, methods=["DELETE"]),
     ]

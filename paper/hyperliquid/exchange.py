@@ -51,12 +51,13 @@ def read_envelope(body: Any) -> Envelope:
 
 def run(node: Node, envelope: Envelope) -> Json:
     """Run an action to its end; what it changed is durable when this returns."""
+    node.venue.begin_block()
     try:
-        answer = _run(node, envelope)
+        return _run(node, envelope)
     except ActionRefused as refused:
-        answer = {"status": "err", "response": refused.text}
-    node.commit()
-    return answer
+        return {"status": "err", "response": refused.text}
+    finally:
+        node.commit()
 
 
 def _run(node: Node, envelope: Envelope) -> Json:

@@ -38,6 +38,7 @@ def tick(node: Node) -> None:
     venue = node.venue
     if venue.settings.halted:
         return
+    venue.begin_block()
     update_prices(node)
     for market in venue.markets.values():
         _print_trade(node, market)

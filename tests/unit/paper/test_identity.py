@@ -29,7 +29,7 @@ NOW = 1_795_000_000_000
 
 def test_the_phantom_connection_id_is_the_published_one() -> None:
     order = {"coin": "ETH", "is_buy": True, "sz": 0.0147, "limit_px": 1670.1, "reduce_only": False}
-    wire = order_request_to_order_wire(order | {"order_type": {"limit": {"tif": "Ioc"}}, "cloid": None}, 4)  # type: ignore[arg-type]
+    wire = order_request_to_order_wire(order | {"order_type": {"limit": {"tif": "Ioc"}}, "cloid": None}, 4)
     action = order_wires_to_order_action([wire])
     digest = action_hash(action, 1677777606040, None, None)
     assert digest.hex() == "0fcbeda5ae3c4950a548021552a4fea2226858c4453571bf3f24ba017eac2908"

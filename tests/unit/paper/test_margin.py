@@ -118,7 +118,7 @@ def test_an_account_deep_under_water_is_taken_over_and_owes_nothing() -> None:
     liquidate_all(desk.venue)
     settle(desk.venue)
     account = desk.venue.accounts[BOB]
-    assert (account.positions, account.cash) == ({}, 0)
+    assert (account.positions, account.cash) == ({}, D(0))
     assert desk.venue.books[BOB].ledger[-1].delta["type"] == "liquidation"
     assert desk.total() == desk.venue.deposited
 

@@ -217,3 +217,21 @@ def test_switches_stop_trading_and_allow_only_post_only_orders() -> None:
     assert isinstance(desk.send(ALICE, limit("buy", "99000", "0.1", tif=Tif.ALO))[0], Resting)
     desk.venue.settings.change({"trading_halted": True})
     assert desk.send(ALICE, market("buy", "0.1")) == [Failed(text="Trading is halted asset=0")]
+
+
+def test_an_own_order_that_better_prices_shield_is_not_cancelled() -> None:
+    desk = Desk()
+    own = desk.order(desk.send(ALICE, limit("buy", "96000", "0.1"))[0])
+    desk.send(ALICE, market("sell", "0.1"))
+    assert own.status is Status.OPEN
+
+
+def test_all_fills_of_one_block_have_one_time() -> None:
+    desk = Desk()
+    desk.venue.begin_block()
+    desk.send(ALICE, market("buy", "3"))
+    desk.clock.now += 5
+    desk.send(ALICE, market("buy", "3"))
+    assert {fill.time for fill in desk.venue.books[ALICE].fills} == {NOW}
+    desk.venue.drain()
+    assert desk.venue.now() == NOW + 5

@@ -47,7 +47,7 @@ def test_a_whole_position_stop_closes_whatever_the_position_is_when_it_fires() -
     desk.send(ALICE, market("buy", "0.25"))
     desk.move("BTC", "97900")
     stop = desk.order(outcome)
-    assert (desk.szi(ALICE), stop.filled_sz, stop.orig_sz) == (0, D("0.35"), D("0.35"))
+    assert (desk.szi(ALICE), stop.filled_sz, stop.orig_sz) == (D(0), D("0.35"), D("0.35"))
     assert [event.status for event in stop.events if event.is_status] == [Status.OPEN, Status.TRIGGERED, Status.FILLED]
 
 

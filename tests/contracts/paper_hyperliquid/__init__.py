@@ -1,0 +1,1 @@
+"""The unmodified SDK against the paper Hyperliquid as a process of its own."""
