@@ -86,7 +86,9 @@ class TemporalServer:
         retention: timedelta = timedelta(days=30),
         search_attributes: Iterable[str] = (),
         headless: bool = False,
+        dynamic_config: Iterable[str] = (),
     ) -> None:
+        self._dynamic_config = (*DYNAMIC_CONFIG, *dynamic_config)
         self._binary = binary
         self._log = log
         self._database = database
@@ -171,7 +173,7 @@ class TemporalServer:
         options = ["--ip", LOOPBACK, "--port", str(self._port), "--namespace", self._namespace, "--log-level", "warn"]
         options += ["--headless"] if self._headless else ["--ui-port", str(self._ui_port)]
         options += ["--db-filename", str(self._database)] if self._database else []
-        options += [part for value in DYNAMIC_CONFIG for part in ("--dynamic-config-value", value)]
+        options += [part for value in self._dynamic_config for part in ("--dynamic-config-value", value)]
         return [str(self._binary), "server", "start-dev", *options]
 
 

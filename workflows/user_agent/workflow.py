@@ -313,8 +313,13 @@ class UserAgentWorkflow:
 
     async def _show(self) -> None:
         """Show the status where people look; rows and attributes only when it changed, since they cost events."""
-        workflow.set_current_details(wording.details_of(self._config, self._progress, self._status))
-        status = self._status
+        while True:
+            workflow.set_current_details(wording.details_of(self._config, self._progress, self._status))
+            await self._record(self._status)
+            if self._status is self._recorded:
+                return
+
+    async def _record(self, status: AgentStatus) -> None:
         phase = "held" if status is AgentStatus.RUNNING and self._progress.held else status.value
         if phase != self._phase:
             self._phase = phase
