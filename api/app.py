@@ -22,6 +22,7 @@ from api import live, openapi
 from api.deps import parts_over
 from api.errors import answer_of
 from api.executions import Executions
+from api.hub import Hub
 from api.routes import accounts, agent, agents, halt, health, intents, settings, trading
 from api.tracing import REQUEST_HEADER, TRACE_HEADER, Tracing
 from domain.errors import HoldfastError, Retryable
@@ -36,6 +37,7 @@ from runtime.temporal_client import connect
 from storage.postgres import schema
 from storage.postgres.engine import engine as make_engine
 from storage.postgres.halts import PostgresHalts
+from wiring import venues
 
 ROUTERS = (
     health.router,
@@ -113,10 +115,13 @@ def _lifespan_of(given: Given, chosen: Settings) -> Callable[[FastAPI], Any]:
         engine = given.engine or _engine(chosen)
         await asyncio.to_thread(_prepare, engine, chosen)
         executions = Executions(given.connect or (lambda: connect(chosen, keys)))
-        made.state.parts = parts_over(chosen, engine, executions, keys)
-        made.state.hub = live.Hub(made.state.parts)
+        # Public market data and link checks alone: the API signs and sends nothing.
+        connection = venues.hyperliquid(chosen)
+        made.state.parts = parts_over(chosen, engine, executions, keys, venues.directory(connection))
+        made.state.hub = Hub(made.state.parts)
         async with made.state.hub.running():
             yield
+        await asyncio.to_thread(connection.close)
         await asyncio.to_thread(engine.dispose)
 
     return lifespan

@@ -30,6 +30,7 @@ from storage.postgres.settings import PostgresUserSettings
 from storage.postgres.trades import PostgresTradeBook
 from storage.postgres.users import PostgresUsers
 from storage.tradebook import TradeBook
+from venues.base import VenueDirectory
 
 DEFAULT_LIMIT = 100
 MOST_ROWS = 500
@@ -57,9 +58,12 @@ class Parts:
     trades: TradeBook
     risk: RiskBook
     reconciliations: Reconciliations
+    venues: VenueDirectory
 
 
-def parts_over(settings: Settings, engine: Engine, executions: Executions, keys: KeyRing) -> Parts:
+def parts_over(
+    settings: Settings, engine: Engine, executions: Executions, keys: KeyRing, venues: VenueDirectory
+) -> Parts:
     """Wire the ports on Postgres."""
     return Parts(
         settings=settings,
@@ -80,6 +84,7 @@ def parts_over(settings: Settings, engine: Engine, executions: Executions, keys:
         trades=PostgresTradeBook(engine),
         risk=PostgresRiskBook(engine),
         reconciliations=PostgresReconciliations(engine),
+        venues=venues,
     )
 
 

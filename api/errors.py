@@ -68,7 +68,7 @@ CODES: dict[str, tuple[Category, HTTPStatus]] = {
     **dict.fromkeys(("unauthenticated",), (Category.AUTH, HTTPStatus.UNAUTHORIZED)),
     **dict.fromkeys(("scope_missing", "halted_by_admin"), (Category.PERMISSION, HTTPStatus.FORBIDDEN)),
     **dict.fromkeys(
-        ("account_unknown", "agent_unknown", "intent_unknown", "setting_unknown"),
+        ("account_unknown", "agent_unknown", "intent_unknown", "setting_unknown", "signer_unknown"),
         (Category.NOT_FOUND, HTTPStatus.NOT_FOUND),
     ),
     **dict.fromkeys(

@@ -8,12 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Any
 
-import structlog
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
@@ -23,18 +21,19 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from api import auth
 from api.auth import Me
-from api.deps import Parts
+from api.hub import Hub, Listener
 from api.schemas.live import Hello
 from domain.errors import HoldfastError, Refused
-from storage.postgres.events import listen
+from storage.postgres.engine import dump
 from storage.records import Caller, Event, Scope
+from venues.base import Mark
 
 HEARTBEAT_SECONDS = 15.0
 HELLO_SECONDS = 10.0
 SEND_SECONDS = 5.0
 """A client that takes longer to accept one message is slow, and is closed."""
-BATCH = 200
-RETRY_SECONDS = 1.0
+MARKET_SECONDS = 5.0
+"""One reading of all marks weighs 20 of the 1,200 a minute that the address may use, which trading needs more."""
 
 CLOSE_BAD_MESSAGE = 4400
 CLOSE_UNAUTHENTICATED = 4401
@@ -64,83 +63,6 @@ _CHANNELS = {
 def channel_of(kind: str) -> Channel:
     """Say which channel an event belongs to; what is neither market nor position is trading."""
     return _CHANNELS.get(kind, Channel.TRADING)
-
-
-@dataclass(slots=True, eq=False)
-class Listener:
-    """One client that waits for events of a user."""
-
-    user_id: str
-    woken: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait to be woken; False when nothing came."""
-        try:
-            await asyncio.wait_for(self.woken.wait(), seconds)
-        except TimeoutError:
-            return False
-        self.woken.clear()
-        return True
-
-
-class Hub:
-    """One LISTEN for the whole process, shared by its clients."""
-
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
-        self._listeners: dict[str, set[Listener]] = {}
-        self._log = structlog.get_logger("api.live")
-        self.is_closing = False
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Listen while the API runs."""
-        task = asyncio.create_task(self._listen())
-        try:
-            yield
-        finally:
-            self.is_closing = True
-            self._wake("")
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    @asynccontextmanager
-    async def listener(self, user_id: str) -> AsyncIterator[Listener]:
-        """Be woken by events of a user."""
-        listener = Listener(user_id=user_id)
-        self._listeners.setdefault(user_id, set()).add(listener)
-        try:
-            yield listener
-        finally:
-            self._listeners[user_id].discard(listener)
-            if not self._listeners[user_id]:
-                del self._listeners[user_id]
-
-    async def since(self, user_id: str, after: int) -> tuple[Event, ...]:
-        """Read events after an id."""
-        return await run_in_threadpool(self.parts.events.since, user_id, after, limit=BATCH)
-
-    async def newest(self, user_id: str) -> int:
-        """The id of the newest event."""
-        return await run_in_threadpool(self.parts.events.newest, user_id)
-
-    async def _listen(self) -> None:
-        url = self.parts.engine.url.render_as_string(hide_password=False)
-        while True:
-            try:
-                async for user_id in listen(url):
-                    self._wake(user_id)
-            except HoldfastError as error:
-                self._log.warning("events not heard", code=error.code)
-            await asyncio.sleep(RETRY_SECONDS)
-
-    def _wake(self, user_id: str) -> None:
-        """Wake the clients of a user, or all of them."""
-        groups = [self._listeners.get(user_id, set())] if user_id else list(self._listeners.values())
-        for group in groups:
-            for listener in group:
-                listener.woken.set()
 
 
 @router.get(
@@ -232,6 +154,7 @@ async def _pump(socket: WebSocket, hub: Hub, me: Caller, hello: Hello) -> None:
         tasks = (
             asyncio.create_task(_send_events(socket, hub, listener, cursor, frozenset(hello.channels))),
             asyncio.create_task(_read(socket)),
+            *([asyncio.create_task(_send_marks(socket, hub, hello.coins))] if Channel.MARKET in hello.channels else []),
         )
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -259,6 +182,23 @@ async def _send_events(socket: WebSocket, hub: Hub, listener: Listener, cursor: 
         if not found and not await listener.wait(HEARTBEAT_SECONDS):
             await _send(socket, {"type": "heartbeat", "after": cursor})
     raise Closed(CLOSE_GOING_AWAY, "the server stops")
+
+
+async def _send_marks(socket: WebSocket, hub: Hub, coins: tuple[str, ...]) -> None:
+    """Send each coin's prices whenever they have changed; they are not resumed, the next ones come anyway."""
+    shown: dict[str, Mark] = {}
+    while True:
+        try:
+            marks = await run_in_threadpool(hub.marks, coins)
+        except Refused as refused:
+            raise Closed(CLOSE_BAD_MESSAGE, refused.code) from None
+        except HoldfastError:
+            marks = ()
+        for mark in marks:
+            if shown.get(mark.coin) != mark:
+                shown[mark.coin] = mark
+                await _send(socket, {"type": "mark", "channel": Channel.MARKET, **dump(mark)})
+        await asyncio.sleep(MARKET_SECONDS)
 
 
 async def _read(socket: WebSocket) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from api import asked, idempotency, starts
 from api.auth import Me
 from api.deps import Parts, Ports
-from api.schemas.accounts import AccountBody, AccountChange, AccountView, KeyFields, view_of
+from api.schemas.accounts import AccountBody, AccountChange, AccountView, KeyFields, LinkView, link_of, view_of
 from api.schemas.values import Id, Listed
 from domain.errors import Refused
 from storage.records import AccountRecord, Caller
@@ -42,6 +42,20 @@ def add_account(body: AccountBody, parts: Ports, me: Me, _: idempotency.Key) -> 
 def show_account(account_id: Id, parts: Ports, me: Me) -> AccountView:
     """Show an account."""
     return _view(parts, me, asked.own_account(parts, me, account_id))
+
+
+@router.get("/{account_id}/link")
+def check_link(account_id: Id, parts: Ports, me: Me) -> LinkView:
+    """Ask the venue, read-only, whether the account's agent key may trade for it, and say what to do if not."""
+    account = asked.own_account(parts, me, account_id)
+    signer = next((one for one in parts.signers.signers(me.user_id, account_id) if one.retired_at is None), None)
+    if signer is None:
+        raise Refused("signer_unknown", "The account has no agent key.", action="Send one with PATCH /api/accounts.")
+    venue = parts.venues.of(account.ref.venue, account.ref.network)
+    report = venue.accounts.check_link(account.ref, signer.address)
+    if report.valid_until is not None and report.valid_until != signer.valid_until:
+        parts.signers.renew(signer.signer_id, report.valid_until)
+    return link_of(report)
 
 
 @router.patch("/{account_id}")

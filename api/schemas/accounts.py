@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from api.schemas.values import Answer, Body, Name
 from storage.records import AccountRecord, SignerRecord
+from venues.base import LinkReport
 
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$", description="The master's address.")]
 Manual = Literal["flag", "adopt"]
@@ -90,6 +91,20 @@ class AccountView(Answer):
     exposed_at: datetime | None
     created_at: datetime
     signer: SignerView | None
+
+
+class LinkView(Answer):
+    """Whether an account can trade; `sentence` says what to do when it cannot."""
+
+    ok: bool
+    code: str
+    sentence: str
+    valid_until: datetime | None
+
+
+def link_of(report: LinkReport) -> LinkView:
+    """Show the result of a link check."""
+    return LinkView(ok=report.ok, code=report.code, sentence=report.sentence, valid_until=report.valid_until)
 
 
 def view_of(account: AccountRecord, signers: tuple[SignerRecord, ...]) -> AccountView:

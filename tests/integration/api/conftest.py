@@ -17,6 +17,8 @@ import pytest
 import uvicorn
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -34,6 +36,7 @@ from storage.postgres.engine import engine as make_engine
 from storage.postgres.users import PostgresUsers
 from storage.records import Scope
 from tests.integration.api import stand_ins
+from tests.stack.paper import Paper
 from workflows import attributes, ids
 
 T = TypeVar("T")
@@ -184,8 +187,9 @@ async def _working(client: Client) -> Worker:
     return worker
 
 
-def _environment(home: Path, temporal: str, namespace: str) -> dict[str, str]:
+def _environment(home: Path, temporal: str, namespace: str, venue: str = "http://127.0.0.1:9") -> dict[str, str]:
     return {
+        "HYPERLIQUID_URL": venue,
         "HOLDFAST_ENV": "testing",
         "HOLDFAST_HOME": str(home),
         "TEMPORAL_ADDRESS": temporal,
@@ -194,11 +198,25 @@ def _environment(home: Path, temporal: str, namespace: str) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="package")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
+    with Paper(tmp_path_factory.mktemp("paper")) as exchange:
+        yield exchange
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[Any]]:
+    """What the API logs; without this every expected fault would be drawn in colour."""
+    with capture_logs(processors=[merge_contextvars]) as entries:
+        yield entries
+
+
 @pytest.fixture
 def served(
-    database: str, temporal: Temporal, keys: KeyRing, tmp_path: Path, free_port: Callable[[], int]
+    database: str, temporal: Temporal, paper: Paper, keys: KeyRing, tmp_path: Path, free_port: Callable[[], int]
 ) -> Iterator[Served]:
-    settings = load_settings(_environment(tmp_path, temporal.address, temporal.namespace), env_file=None)
+    environment = _environment(tmp_path, temporal.address, temporal.namespace, paper.url)
+    settings = load_settings(environment, env_file=None)
     yield from _serving(settings, database, keys, free_port())
 
 

@@ -14,6 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from api import live
 from tests.integration.api.conftest import Api, Served, wait_for
+from tests.stack.paper import Paper
 
 
 @contextmanager
@@ -193,3 +194,20 @@ def test_logs_page_through_the_same_events(ann: Api, served: Served) -> None:
     assert [event["id"] for event in page["items"]] == ids[:2]
     rest = ann.get(f"/api/logs?after={page['next_cursor']}").json()
     assert [event["id"] for event in rest["items"]] == ids[2:]
+
+
+def test_the_market_channel_shows_marks_of_the_coins_asked_for(
+    ann: Api, paper: Paper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MARKET_SECONDS", 0.2)
+    with socket(ann, {"channels": ["market"], "coins": ["ETH"]}) as opened:
+        assert read(opened)["type"] == "ready"
+        first = read(opened)
+        assert (first["type"], first["channel"], first["coin"]) == ("mark", "market", "ETH")
+        paper.post("price", coin="ETH", px="1234.5")
+        wait_for(lambda: read(opened)["mark_px"] == "1234.5")
+
+
+def test_an_unknown_coin_of_the_market_channel_closes(ann: Api) -> None:
+    with socket(ann, {"channels": ["market"], "coins": ["NOSUCH"]}) as opened:
+        assert closed_with(opened) == live.CLOSE_BAD_MESSAGE

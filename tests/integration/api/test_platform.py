@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -8,6 +9,7 @@ from sqlalchemy import text
 from storage.postgres.engine import transaction
 from storage.records import Scope
 from tests.integration.api.conftest import SECOND_ADDRESS, Api, Served, Temporal
+from tests.stack.paper import Paper
 from workflows import ids
 from workflows.platform.messages import HaltTimes
 
@@ -151,6 +153,17 @@ def test_the_address_of_the_agent_is_not_the_masters(served: Served) -> None:
     assert api.get("/api/accounts").json()["items"] == []
 
 
+def test_a_link_that_was_never_approved_is_one_sentence_of_what_to_do(ann: Api, paper: Paper) -> None:
+    account = ann.get("/api/accounts").json()["items"][0]
+    missing = ann.get(f"/api/accounts/{account['id']}/link")
+    assert (missing.status_code, ann.code(missing)) == (404, "signer_unknown")
+    ann.patch(f"/api/accounts/{account['id']}", {"agent_key": KEY})
+    paper.post("deposit", user=account["address"], usdc="1000")
+    link = ann.get(f"/api/accounts/{account['id']}/link").json()
+    assert (link["ok"], link["code"]) == (False, "agent_not_approved")
+    assert KEY_ADDRESS in link["sentence"]
+
+
 def test_an_account_has_one_owner(ann: Api, bob: Api) -> None:
     answer = ann.post("/api/accounts", {"network": "paper", "address": SECOND_ADDRESS.upper().replace("0X", "0x")})
     assert (answer.status_code, ann.code(answer)) == (409, "account_exists")
@@ -247,8 +260,19 @@ def test_a_fault_of_ours_is_an_envelope_without_its_inside(ann: Api, served: Ser
     assert answer.json()["error"]["trace_id"] == answer.headers["X-Trace-Id"]
 
 
-def test_metrics_count_requests_by_route(ann: Api) -> None:
-    ann.get("/api/agents/unknown-id")
+def test_each_request_is_logged_with_its_ids_and_without_its_secrets(ann: Api, logged: list[Any]) -> None:
+    account = ann.get("/api/accounts").json()["items"][0]["id"]
+    logged.clear()
+    ann.http.patch(f"/api/accounts/{account}?x=1", json={"agent_key": KEY}, headers={"X-Trace-Id": "my-trace-0003"})
+    (entry,) = [entry for entry in logged if entry["event"] == "request"]
+    assert (entry["method"], entry["status"], entry["trace_id"]) == ("PATCH", 200, "my-trace-0003")
+    assert entry["route"] == "/api/accounts/{account_id}"
+    assert entry["user_id"] == ann.get("/api/auth/me").json()["user_id"]
+    assert KEY[2:] not in str(logged)
+    assert ann.key not in str(logged)
+
+
+def test_metrics_need_a_key(ann: Api) -> None:
     assert ann.get("/metrics").status_code == 200
     assert ann.http.get("/metrics", headers={"Authorization": ""}).status_code == 401
 
