@@ -81,10 +81,21 @@ def test_a_size_below_the_minimum_notional_names_the_smallest_valid_size():
     assert approved(an_intent(size=quantity(error.details["nearest"])))[0].terms.size == d("0.0002")
 
 
+def test_a_size_of_exactly_the_minimum_notional_is_enough():
+    policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=price("50000"))
+    assert approved(an_intent(size=quantity("0.0002"), policy=policy))[0].terms.size == d("0.0002")
+
+
+def test_a_size_below_one_lot_is_refused_where_the_venue_has_no_minimum():
+    error = refusal(an_intent(size=quantity("0.000009")), instrument=replace(BTC, minimum_notional=d("0")))
+    assert (error.code, error.details["nearest"]) == ("minimum_notional", "0.00001")
+
+
 def test_a_limit_outside_the_band_names_the_nearest_valid_price():
     policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=price("90001"))
     error = refusal(an_intent(policy=policy))
     assert (error.code, error.details["nearest"]) == ("price_band", "90000")
+    assert error.action == "The nearest valid value is 90000."
 
 
 def test_a_limit_below_the_smallest_tick_is_refused():
@@ -104,6 +115,8 @@ def test_a_delisted_instrument_is_refused_by_name():
         (Side.BUY, None, "49000", "take_profit_side"),
         (Side.SELL, "49000", None, "stop_side"),
         (Side.SELL, None, "51000", "take_profit_side"),
+        (Side.BUY, None, "50000", "take_profit_side"),
+        (Side.SELL, "50000", None, "stop_side"),
         (Side.SELL, None, "0", "take_profit_side"),
     ],
 )
@@ -116,6 +129,19 @@ def test_a_stop_is_held_against_the_limit_of_a_resting_order():
     policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=price("45000"))
     assert refusal(an_intent(policy=policy, protection=Protection(stop_px=price("47000")))).code == "stop_side"
     assert approved(an_intent(policy=policy, protection=Protection(stop_px=price("44000"))))[1].allowed
+
+
+def test_a_stop_of_a_resting_sell_is_held_against_its_limit_too():
+    policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=price("55000"))
+    wrong = an_intent(side=Side.SELL, policy=policy, protection=Protection(stop_px=price("53000")))
+    right = an_intent(side=Side.SELL, policy=policy, protection=Protection(stop_px=price("56000")))
+    error = refusal(wrong)
+    assert (error.code, error.action) == ("stop_side", "Choose a price above 55000.")
+    assert approved(right)[1].allowed
+
+
+def test_a_take_profit_within_the_slippage_is_no_mistake():
+    assert approved(an_intent(protection=Protection(take_profit_px=price("50200"))))[1].allowed
 
 
 def test_a_risk_refusal_carries_the_figures():

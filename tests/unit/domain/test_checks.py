@@ -112,6 +112,12 @@ def test_two_orders_at_once_cannot_both_pass():
     assert code(trade, reserved=[a_row("9000")]) == "asset_exposure"
 
 
+def test_what_is_in_flight_on_another_coin_is_no_exposure_in_this_one():
+    rows = [a_row("9000", "ETH", SELL), a_row("9000", "ETH", BUY)]
+    assert code(a_trade("9000"), reserved=rows) == "allowed"
+    assert decision(a_trade("9000"), reserved=rows).numbers["total_exposure"] == "18000"
+
+
 def test_open_positions_are_counted_by_coin_with_the_rows_in_flight():
     held = a_portfolio(a_position("ETH", "1", "10"), a_position("SOL", "1", "10"))
     limits = RiskLimits(max_open_positions=3)
@@ -164,6 +170,12 @@ def test_the_days_loss_excludes_deposits_and_withdrawals():
     refused = check_daily_drawdown(a_portfolio(equity=money("14000")), deposited, RiskLimits())
     assert (refused.code, refused.numbers["change"]) == ("daily_drawdown", "-1000")
     assert refused.numbers["daily_drawdown"] == "0.066667"
+
+
+def test_a_loss_that_reaches_the_limit_is_too_much_and_is_told_in_percent():
+    refused = check_daily_drawdown(a_portfolio(equity=money("9500")), a_day(), RiskLimits())
+    assert refused.message == "The day's loss is 5 % of equity, the limit is 5 %."
+    assert check_daily_drawdown(a_portfolio(equity=money("9500.01")), a_day(), RiskLimits()).allowed
 
 
 def test_a_loss_after_everything_was_withdrawn_is_a_total_one():

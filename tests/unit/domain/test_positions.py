@@ -134,15 +134,15 @@ def test_a_round_trip_goes_from_flat_to_flat():
 def test_a_flip_ends_one_trip_and_begins_the_next_with_its_share_of_the_fee():
     trips = round_trips(
         [
-            a_fill(BUY, "1", "100"),
-            a_fill(SELL, "4", "110", minute=1, fee="4"),
+            a_fill(BUY, "2", "100"),
+            a_fill(SELL, "8", "110", minute=1, fee="4"),
             a_fill(BUY, "3", "100", minute=2),
-            a_fill(BUY, "1", "100", minute=3),
+            a_fill(BUY, "3", "100", minute=3),
         ]
     )
     assert [(trip.side, trip.size, trip.realised_pnl, trip.fees) for trip in trips] == [
-        (BUY, 1, 10, 1),
-        (SELL, 3, 30, 3),
+        (BUY, 2, 20, 1),
+        (SELL, 6, 60, 3),
     ]
 
 
