@@ -96,7 +96,7 @@ def _sell_into_book(venue: PaperVenue, account: Account, position: Position, now
         orig_sz=size,
         reduce_only=True,
         tif=Tif.LIQUIDATION_MARKET,
-        admitted_ms=now,
+        admitted_ms=venue.clock(),
         timestamp=now,
         origin=Origin(signer="liquidation"),
         is_liquidation=True,

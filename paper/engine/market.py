@@ -40,7 +40,6 @@ class Market:
     mid: Decimal = ZERO
     mark: Decimal = ZERO
     oracle: Decimal = ZERO
-    open_interest: Decimal = ZERO
     triggers: dict[int, None] = field(default_factory=dict)
     tape: deque[Trade] = field(default_factory=lambda: deque(maxlen=200))
 

@@ -85,7 +85,10 @@ class Origin:
 
 @dataclass(slots=True, kw_only=True)
 class Order:
-    """One order; `sz` is what remains, sizes in the base, prices in USD, times in wall milliseconds."""
+    """One order; `sz` is what remains, sizes in the base, prices in USD.
+
+    `admitted_ms` is the machine's own wall clock, every other time is block time.
+    """
 
     oid: int
     user: str

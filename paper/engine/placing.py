@@ -145,7 +145,7 @@ def _build(venue: PaperVenue, context: ActionContext, wanted: OrderRequest, grou
         orig_sz=wanted.sz,
         reduce_only=wanted.reduce_only,
         tif=wanted.tif,
-        admitted_ms=now,
+        admitted_ms=venue.clock(),
         timestamp=now,
         origin=context.origin,
         cloid=wanted.cloid,

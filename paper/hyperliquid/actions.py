@@ -131,6 +131,10 @@ def modify_batch(node: Node, account: Account, action: Json, origin: Origin) -> 
     """Run `batchModify`."""
     always = bool(action.get("a"))
     rows = [typed(row, dict) for row in typed(action.get("modifies"), list)]
+    for row in rows:
+        # All of it must be readable before the first order is touched.
+        order_request(row.get("order"))
+        _oid_or_cloid(row.get("oid"))
     return _typed_answer("order", [_modify(node, account, row, origin, always=always) for row in rows])
 
 

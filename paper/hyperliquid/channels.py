@@ -19,6 +19,8 @@ Message = tuple[str, str, Any]
 COIN_CHANNELS = {"trades", "bbo", "activeAssetCtx"}
 USER_CHANNELS = {"orderUpdates", "userEvents", "userFundings", "userNonFundingLedgerUpdates", "notification"}
 SNAPSHOT_ROWS = 500
+# These come with every push whether or not anything changed, so that a silent stream can be told from a still market.
+STEADY = {"allMids", "l2Book"}
 
 
 def normalised(node: Node, wanted: Any) -> Json:
@@ -91,7 +93,7 @@ def periodic(node: Node, subscription: Json, *, with_books: bool) -> tuple[str, 
     """Return the present state that a subscription shows, None where it only tells of events."""
     venue, coin = node.venue, subscription.get("coin", "")
     match subscription["type"]:
-        case "allMids":
+        case "allMids" if with_books:
             return "allMids", {"mids": info_market.all_mids(venue)}
         case "l2Book" if with_books:
             book = info_market.l2_book(venue, coin, subscription["nSigFigs"], subscription["mantissa"])

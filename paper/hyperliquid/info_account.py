@@ -263,9 +263,8 @@ def portfolio(venue: PaperVenue, user: str) -> list[Any]:
     account, books = venue.account(user), venue.books.get(user)
     values = list(books.values) if books else []
     if account is not None and books is not None:
-        net = sum((row_usdc for row_usdc in _deposits(books)), ZERO)
         value = account_value(venue, account)
-        values.append((venue.now(), value, value - net))
+        values.append((venue.now(), value, value - net_deposits(books)))
     spans = (("day", 1), ("week", 7), ("month", 30), ("allTime", 100_000))
     volume = usd(account.volume) if account else "0.0"
     answer: list[Any] = []
@@ -279,17 +278,18 @@ def portfolio(venue: PaperVenue, user: str) -> list[Any]:
     return answer
 
 
-def _deposits(books: AccountBooks) -> list[Decimal]:
-    amounts: list[Decimal] = []
+def net_deposits(books: AccountBooks) -> Decimal:
+    """Return what was paid into the perp account less what left it, from the ledger."""
+    total = ZERO
     for row in books.ledger:
         usdc = Decimal(str(row.delta.get("usdc", 0)))
         match row.delta.get("type"):
             case "deposit":
-                amounts.append(usdc)
+                total += usdc
             case "withdraw":
-                amounts.append(-usdc)
+                total -= usdc
             case "internalTransfer":
-                amounts.append(-usdc if row.delta.get("user") == row.user else usdc)
+                total += -usdc if row.delta.get("user") == row.user else usdc
             case "accountClassTransfer":
-                amounts.append(usdc if row.delta.get("toPerp") else -usdc)
-    return amounts
+                total += usdc if row.delta.get("toPerp") else -usdc
+    return total

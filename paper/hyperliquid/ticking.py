@@ -9,10 +9,12 @@ from paper.engine.cancelling import cancel_all
 from paper.engine.funding import HOUR_MS, pay_funding
 from paper.engine.instruments import tick_near
 from paper.engine.liquidation import liquidate_all
+from paper.engine.margin import account_value
 from paper.engine.market import SIMULATED_USER, Market, Trade
 from paper.engine.matching import fill_crossed, settle
 from paper.engine.orders import Status
 from paper.engine.triggers import fire_triggers
+from paper.hyperliquid.info_account import net_deposits
 from paper.hyperliquid.node import Node
 
 __all__ = ["HOUR_MS", "run_market", "tick", "update_prices"]
@@ -71,6 +73,10 @@ def _pay_hours(node: Node, hour: int) -> None:
         premiums = {coin: Decimal(f"{node.feed.premium(coin, before):.10f}") for coin in node.venue.markets}
         pay_funding(node.venue, passed, premiums)
     node.venue.funded_hour = hour
+    for address, account in node.venue.accounts.items():
+        value = account_value(node.venue, account)
+        sample = (node.venue.now(), value, value - net_deposits(node.venue.books[address]))
+        node.venue.books[address].values.append(sample)
 
 
 def _cancel_scheduled(node: Node) -> None:

@@ -216,7 +216,7 @@ class Hub:
             return
         channel, data = answer
         comparable = json.dumps(channels.without_time(data))
-        if connection.pushed.get(key) != comparable:
+        if channel in channels.STEADY or connection.pushed.get(key) != comparable:
             connection.pushed[key] = comparable
             self._send(connection, channel, data)
 

@@ -1,0 +1,153 @@
+"""Switches of the venue, and actions on a node without HTTP."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from eth_account import Account as Wallet
+from hyperliquid.utils.signing import sign_l1_action
+
+from paper.engine.funding import HOUR_MS
+from paper.engine.requests import Failed, Filled, Resting
+from paper.hyperliquid.exchange import read_envelope, run
+from paper.hyperliquid.info import answer
+from paper.hyperliquid.node import Node
+from paper.hyperliquid.opening import Options, open_node
+from paper.hyperliquid.ticking import tick
+from tests.unit.paper.builders import ALICE, NOW, Clock, Desk, limit
+
+D = Decimal
+WALLET = Wallet.from_key("0x" + "1" * 64)
+USER = WALLET.address.lower()
+CLOID = "0x" + "0" * 31 + "7"
+
+
+@pytest.fixture
+def node() -> Node:
+    opened = open_node(Options(coins=("BTC",)))
+    opened.venue.clock = Clock()
+    opened.feed.clock.wall_start = opened.feed.clock.market_start = NOW
+    opened.venue.funded_hour = NOW // HOUR_MS
+    opened.venue.open_account(USER).cash = D(100_000)
+    opened.venue.deposited = D(100_000)
+    opened.feed.freeze("BTC", D(100_000), 0)
+    tick(opened)
+    return opened
+
+
+def send(node: Node, action: dict[str, Any], nonce: int = NOW, expires: int | None = None) -> dict[str, Any]:
+    signature = sign_l1_action(WALLET, action, None, nonce, expires, False)
+    body = {"action": action, "nonce": nonce, "signature": signature, "vaultAddress": None, "expiresAfter": expires}
+    return run(node, read_envelope(body))
+
+
+def order(px: str, sz: str = "0.01") -> dict[str, Any]:
+    row = {"a": 0, "b": True, "p": px, "s": sz, "r": False, "t": {"limit": {"tif": "Gtc"}}}
+    return {"type": "order", "orders": [row], "grouping": "na"}
+
+
+def later(node: Node, ms: int) -> None:
+    assert isinstance(node.venue.clock, Clock)
+    node.venue.clock.now += ms
+    tick(node)
+
+
+@pytest.mark.parametrize(("consumes", "second"), [(True, "Invalid nonce"), (False, "")])
+def test_whether_a_late_action_uses_its_nonce_is_a_switch(node: Node, consumes: bool, second: str) -> None:
+    node.change_settings({"expired_consumes_nonce": consumes})
+    assert send(node, order("90000"), expires=NOW - 1)["response"] == "Action already expired"
+    assert second in str(send(node, order("90000"))["response"])
+    assert len(node.venue.orders) == (0 if consumes else 1)
+
+
+def test_a_late_action_costs_five_requests(node: Node) -> None:
+    send(node, order("90000"), expires=NOW - 1)
+    assert node.venue.accounts[USER].requests_used == 5
+
+
+@pytest.mark.parametrize(("status", "kind"), [("filled", Filled), ("resting", Resting)])
+def test_how_a_partly_filled_gtc_order_is_told_is_a_switch(status: str, kind: type) -> None:
+    desk = Desk()
+    desk.venue.settings.change({"gtc_partial_status": status})
+    desk.deposit(ALICE, "100000000")
+    outcome = desk.send(ALICE, limit("buy", "100005", "10"))[0]
+    assert isinstance(outcome, kind)
+    assert 0 < desk.order(outcome).filled_sz < 10
+    assert desk.live(ALICE)
+
+
+def test_whether_a_cloid_may_come_twice_is_a_switch() -> None:
+    desk = Desk()
+    assert isinstance(desk.send(ALICE, limit("buy", "90000", "0.1", cloid=CLOID))[0], Resting)
+    assert isinstance(desk.send(ALICE, limit("buy", "90000", "0.1", cloid=CLOID))[0], Resting)
+    desk.venue.settings.change({"duplicate_cloid": "reject"})
+    assert isinstance(desk.send(ALICE, limit("buy", "90000", "0.1", cloid=CLOID))[0], Failed)
+
+
+def test_a_clock_that_is_off_shifts_block_time_and_deadlines_but_not_the_log(node: Node) -> None:
+    node.change_settings({"clock_offset_ms": 30_000})
+    assert answer(node, {"type": "clearinghouseState", "user": USER})["time"] == NOW + 30_000
+    assert send(node, order("90000"), expires=NOW + 20_000)["response"] == "Action already expired"
+    send(node, order("90000"), nonce=NOW + 1)
+    assert [row.admitted_ms for row in node.venue.orders.values()] == [NOW]
+
+
+def test_settings_of_the_wrong_kind_are_refused(node: Node) -> None:
+    for wrong in ({"halted": 1}, {"order_retention": "many"}, {"order_retention": True}, {"nothing": 1}):
+        with pytest.raises(ValueError, match=r"setting|Setting"):
+            node.change_settings(wrong)  # type: ignore[arg-type]
+
+
+def test_the_dead_mans_switch_cancels_everything_when_its_time_has_come(node: Node) -> None:
+    node.venue.accounts[USER].volume = D(2_000_000)
+    send(node, order("90000"))
+    assert "at least 5 seconds" in send(node, {"type": "scheduleCancel", "time": NOW + 1}, NOW + 1)["response"]
+    assert send(node, {"type": "scheduleCancel", "time": NOW + 6_000}, NOW + 2)["status"] == "ok"
+    later(node, 5_999)
+    assert len(node.venue.open_orders(USER)) == 1
+    later(node, 1)
+    assert node.venue.open_orders(USER) == []
+    rows = answer(node, {"type": "historicalOrders", "user": USER})
+    assert [row["status"] for row in rows] == ["scheduledCancel", "open"]
+
+
+def test_requests_can_be_bought(node: Node) -> None:
+    assert send(node, {"type": "reserveRequestWeight", "weight": 1000})["status"] == "ok"
+    limits = answer(node, {"type": "userRateLimit", "user": USER})
+    assert (limits["nRequestsCap"], limits["nRequestsSurplus"]) == (11_000, 1000)
+    assert node.total_usd() == node.venue.deposited
+
+
+def test_an_hour_of_market_time_pays_funding_and_samples_the_accounts_value(node: Node) -> None:
+    send(node, order("101000", "0.1"))
+    later(node, HOUR_MS)
+    payments = answer(node, {"type": "userFunding", "user": USER, "startTime": 0})
+    assert len(payments) == 1
+    day = answer(node, {"type": "portfolio", "user": USER})[0][1]["accountValueHistory"]
+    assert len(day) == 2
+    assert node.total_usd() == node.venue.deposited
+
+
+def test_a_batch_of_modifies_that_cannot_be_read_touches_nothing(node: Node) -> None:
+    from paper.engine.errors import Unparsable
+
+    send(node, order("90000"))
+    oid = node.venue.open_orders(USER)[0].oid
+    row = order("91000")["orders"][0]
+    broken = {"type": "batchModify", "modifies": [{"oid": oid, "order": row}, {"oid": "me", "order": row}]}
+    with pytest.raises(Unparsable):
+        send(node, broken, NOW + 1)
+    assert [item.oid for item in node.venue.open_orders(USER)] == [oid]
+
+
+def test_a_reused_lower_leverage_is_refused_when_the_margin_does_not_suffice(node: Node) -> None:
+    send(node, order("101000", "15"))
+    assert (
+        "insufficient"
+        in send(node, {"type": "updateLeverage", "asset": 0, "isCross": True, "leverage": 5}, NOW + 1)["response"]
+    )
+    assert (
+        send(node, {"type": "updateLeverage", "asset": 0, "isCross": True, "leverage": 30}, NOW + 2)["status"] == "ok"
+    )
+    position = answer(node, {"type": "clearinghouseState", "user": USER})["assetPositions"][0]["position"]
+    assert position["leverage"] == {"type": "cross", "value": 30}
