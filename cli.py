@@ -2,7 +2,24 @@
 
 import typer
 
-from commands import agents, books, doctor, down, exits, halts, intents, migrate, panic, programs, up, users
+from commands import (
+    accounts,
+    agents,
+    audit,
+    books,
+    doctor,
+    down,
+    exits,
+    halts,
+    intents,
+    migrate,
+    panic,
+    programs,
+    replay,
+    trace,
+    up,
+    users,
+)
 
 app = typer.Typer(
     name="holdfast",
@@ -17,16 +34,21 @@ app.command("up")(up.up)
 app.command("down")(down.down)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
+app.command("paper", context_settings=programs.PASS_ON)(programs.paper)
+app.add_typer(accounts.app, name="account")
 app.add_typer(agents.app, name="agent")
 app.add_typer(intents.app, name="intent")
-app.add_typer(users.app, name="user")
 app.command("portfolio")(books.portfolio)
 app.command("trades")(books.trades)
 app.command("halt")(halts.halt)
 app.command("release")(halts.release)
 app.command("panic")(panic.panic)
-app.command("paper", context_settings=programs.PASS_ON)(programs.paper)
+app.command("trace")(trace.trace)
+app.command("replay")(replay.replay)
+app.command("record")(replay.record)
 app.command("faults", context_settings=programs.PASS_ON)(programs.faults)
+app.add_typer(users.app, name="user")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

@@ -36,18 +36,13 @@ from wiring.executions import TemporalExecutions
 from wiring.fail_points import fail_point_of
 from wiring.fence import Ground
 from wiring.heartbeat import beating
+from wiring.kinds import WORKFLOWS
 from wiring.notices import StoredNotices
 from wiring.pools import Pool, activity_worker, serve, workflow_worker
 from wiring.venues import HYPERLIQUID, HyperliquidStreams, directory, hyperliquid
 from workflows import attributes, ids
-from workflows.account.workflow import AccountWorkflow
 from workflows.platform.messages import PlatformInput
-from workflows.platform.workflow import PlatformWorkflow
-from workflows.stream_shard.workflow import StreamShardWorkflow
-from workflows.trade_intent.workflow import TradeIntentWorkflow
-from workflows.user_agent.workflow import UserAgentWorkflow
 
-WORKFLOWS = (UserAgentWorkflow, TradeIntentWorkflow, AccountWorkflow, StreamShardWorkflow, PlatformWorkflow)
 QUEUES = ("workflow", "close", "open", "read", "stream")
 # A stream's activity is resumed elsewhere at once; what it has under way is idempotent.
 STREAM_DRAIN = timedelta(seconds=2)

@@ -1,95 +1,184 @@
-"""`holdfast halt` and `holdfast release`: they need Postgres alone; Temporal is told if it answers."""
+"""`holdfast halt` and `release`: work with the API down. The flag is committed here; the PlatformWorkflow is told."""
 
 import asyncio
+import getpass
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from sqlalchemy import Engine
+from temporalio.service import RPCError
 
 from commands import home
-from commands.output import Json, print_json, say
-from domain.errors import HoldfastError
-from domain.halts import HaltFlag
+from commands.exits import CommandFailed, Exit
+from commands.output import Json, console, print_json, say
+from domain.errors import HoldfastError, Refused
+from domain.halts import HaltFlag, HaltScope
 from runtime.errors import SetupError
 from runtime.loading import load_settings
+from runtime.processes import wait_for
 from runtime.secrets import KeyRing
 from runtime.settings import Settings
 from runtime.temporal_client import connect
-from storage.postgres.engine import engine
+from storage.postgres.engine import engine as make_engine
+from storage.postgres.epochs import PostgresEpochs
 from storage.postgres.halts import PostgresHalts
+from storage.records import HaltRecord
 from workflows import ids
 from workflows.platform.messages import Halt, Release
 
-Scope = Annotated[str, typer.Option(help="platform, venue, user or agent.")]
-Key = Annotated[str, typer.Option(help="Venue name, user id or agent id; empty for the platform.")]
+TELL_SECONDS = 5.0
+
+Scope = Annotated[HaltScope, typer.Option(help="How far the halt reaches.")]
+ScopeKey = Annotated[str, typer.Option("--key", help="Venue name, user id or agent id; empty for the platform.")]
 
 
 def halt(
-    scope: Scope = "platform",
-    key: Key = "",
-    reason: Annotated[str, typer.Option(help="Shown to users and in the audit log.")] = "by hand",
-    file: Annotated[bool, typer.Option("--file", help="Create the kill-switch file of this host as well.")] = False,
-    wait: Annotated[int, typer.Option(help="Seconds to follow until DRAINED.")] = 60,
+    scope: Scope = HaltScope.PLATFORM,
+    key: ScopeKey = "",
+    reason: Annotated[str, typer.Option(help="Why, for the records.")] = "by hand",
+    file: Annotated[bool, typer.Option("--file", help="Also write the kill-switch file; needs no Postgres.")] = False,
+    keep_resting: Annotated[bool, typer.Option("--keep-resting", help="Leave resting opening orders.")] = False,
+    wait: Annotated[int, typer.Option(help="Seconds to follow until DRAINED; 0 does not wait.", min=0)] = 60,
     as_json: Json = False,
 ) -> None:
-    """Stop opening orders: CLOSED when the flag is committed, DRAINED when none can be admitted any more."""
+    """Let no opening order leave: answers CLOSED at once, then follows until DRAINED. Closing and cancelling go on."""
+    flag = HaltFlag(scope=scope.value, key=_checked(scope, key), reason=reason, by=f"cli:{getpass.getuser()}")
     settings = load_settings()
-    started = time.perf_counter()
-    if file:
-        settings.halt_file.parent.mkdir(parents=True, exist_ok=True)
-        settings.halt_file.write_text(reason, encoding="utf-8")
-    books = PostgresHalts(_engine(settings))
-    record = books.commit(HaltFlag(scope=scope, key=key, reason=reason, by="command line"))
-    closed_ms = (time.perf_counter() - started) * 1000
+    closed = Closing(settings, flag, keep_resting=keep_resting).run(with_file=file)
     if not as_json:
-        say(f"CLOSED in {closed_ms:.0f} ms: {record.flag.name}")
-    told = _tell(settings, "halt", Halt(scope=scope, key=key, reason=reason, by="command line"))
-    drained = _drained(books, record.id, wait) if told else False
+        say(f"CLOSED in {closed['closed_ms']} ms: {flag.name}.")
+    if closed["row"] and wait:
+        closed |= _follow(settings, flag, timedelta(seconds=wait), as_json=as_json)
     if as_json:
-        print_json({"closed_ms": round(closed_ms, 1), "told": told, "drained": drained, "id": record.id})
-    elif drained:
-        say(f"DRAINED after {time.perf_counter() - started:.1f} s: no opening order is admitted from now on.")
-    else:
-        why = "is not drained yet" if told else "Temporal does not answer, so draining is not watched"
-        say(f"The gate is closed; it {why}. Look again with `holdfast doctor`.")
+        print_json(closed)
 
 
-def release(scope: Scope = "platform", key: Key = "", as_json: Json = False) -> None:
-    """Open the gate again; a kill-switch file is removed too."""
+def release(
+    scope: Scope = HaltScope.PLATFORM,
+    key: ScopeKey = "",
+    epoch: Annotated[
+        bool, typer.Option("--epoch", help="Confirm that this restored or cloned database may trade here.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """End a halt: the row is released, the kill-switch file removed, the PlatformWorkflow told."""
     settings = load_settings()
-    settings.halt_file.unlink(missing_ok=True)
-    changed = PostgresHalts(_engine(settings)).release(scope, key, "command line")
-    told = _tell(settings, "release", Release(scope=scope, key=key, by="command line"))
+    by = f"cli:{getpass.getuser()}"
+    with books(settings) as made:
+        if epoch:
+            PostgresEpochs(made).confirm(_deployment(settings), by)
+        released = PostgresHalts(made).release(scope.value, _checked(scope, key), by)
+    with suppress(FileNotFoundError):
+        settings.halt_file.unlink()
+    told = tell(settings, "release", Release(scope=scope.value, key=key, by=by))
     if as_json:
-        print_json({"released": changed, "told": told})
+        print_json({"released": released, "told": told})
     else:
-        say("Released." if changed else "Nothing was halted there.")
+        say("Released." if released else "There was no such halt.")
+        if not told:
+            say("Temporal was not told; run this again when it answers, or its watchdog puts the halt back.")
 
 
-def _engine(settings: Settings) -> Engine:
-    return engine(home.database_url(settings), pool_size=1)
+class Closing:
+    """Commits a halt by every way there is; one that fails does not keep the others."""
+
+    def __init__(self, settings: Settings, flag: HaltFlag, *, keep_resting: bool) -> None:
+        self._settings = settings
+        self._flag = flag
+        self._keep_resting = keep_resting
+
+    def run(self, *, with_file: bool) -> dict[str, object]:
+        """Close; halt_failed when nothing could be written."""
+        started = time.monotonic()
+        if with_file:
+            self._settings.halt_file.parent.mkdir(parents=True, exist_ok=True)
+            self._settings.halt_file.write_text(f"{self._flag.reason}\n", encoding="utf-8")
+        has_row, problem = self._commit()
+        milliseconds = round((time.monotonic() - started) * 1000, 1)
+        if not has_row and not with_file:
+            raise CommandFailed(
+                "halt_failed",
+                f"The halt was not committed: {problem}",
+                "Use `holdfast halt --file` on each worker's host.",
+                exit_code=Exit.UNAVAILABLE,
+            )
+        return {"closed": True, "closed_ms": milliseconds, "row": has_row, "file": with_file, "told": self._tell()}
+
+    def _commit(self) -> tuple[bool, str]:
+        try:
+            with books(self._settings) as made:
+                PostgresHalts(made).commit(self._flag)
+        except (HoldfastError, SetupError) as failure:
+            return False, failure.message
+        return True, ""
+
+    def _tell(self) -> bool:
+        flag = self._flag
+        told = Halt(scope=flag.scope, key=flag.key, reason=flag.reason, by=flag.by, keep_resting=self._keep_resting)
+        return tell(self._settings, "halt", told)
 
 
-def _tell(settings: Settings, signal: str, message: Halt | Release) -> bool:
-    """Tell the platform's workflow; the flag in Postgres counts whether it hears or not."""
+def tell(settings: Settings, signal: str, argument: Halt | Release) -> bool:
+    """Signal the PlatformWorkflow; False when Temporal or the workflow does not answer in time."""
 
-    async def tell() -> None:
+    async def send() -> None:
         client = await connect(settings, KeyRing.of(settings), address=home.temporal_address(settings))
-        await client.get_workflow_handle(ids.PLATFORM).signal(signal, message)
+        await client.get_workflow_handle(ids.PLATFORM).signal(signal, argument)
 
     try:
-        asyncio.run(asyncio.wait_for(tell(), 10))
-    except (SetupError, HoldfastError, TimeoutError, RuntimeError, OSError):
+        asyncio.run(asyncio.wait_for(send(), TELL_SECONDS))
+    except (SetupError, RPCError, TimeoutError):
         return False
     return True
 
 
-def _drained(books: PostgresHalts, halt_id: int, seconds: int) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = next((record for record in books.in_force() if record.id == halt_id), None)
-        if found is None or found.drained_at is not None:
-            return found is not None
-        time.sleep(0.1)
-    return False
+@contextmanager
+def books(settings: Settings) -> Iterator[Engine]:
+    """Open the database for one command."""
+    made = make_engine(home.database_url(settings), pool_size=1, max_overflow=1)
+    try:
+        yield made
+    finally:
+        made.dispose()
+
+
+def _follow(settings: Settings, flag: HaltFlag, timeout: timedelta, *, as_json: bool) -> dict[str, object]:
+    started = time.monotonic()
+    with books(settings) as made, console(is_error=as_json).status("waiting for DRAINED ..."):
+        halts = PostgresHalts(made)
+        found = wait_for(lambda: _drained(halts, flag) is not None, timeout, timedelta(seconds=0.2))
+    seconds = round(time.monotonic() - started, 1)
+    if not found:
+        raise CommandFailed(
+            "not_drained",
+            f"Not DRAINED after {seconds} s; the halt is in force.",
+            "See `holdfast doctor`: a worker on hf-close and Temporal have to run.",
+        )
+    if not as_json:
+        say(f"DRAINED after {seconds} s: the venue admits no opening order of ours any more.")
+    return {"drained": True, "drained_s": seconds}
+
+
+def _drained(halts: PostgresHalts, flag: HaltFlag) -> HaltRecord | None:
+    mine = (record for record in halts.in_force() if (record.flag.scope, record.flag.key) == (flag.scope, flag.key))
+    return next((record for record in mine if record.drained_at is not None), None)
+
+
+def _checked(scope: HaltScope, key: str) -> str:
+    if (scope is HaltScope.PLATFORM) == bool(key):
+        raise Refused(
+            "bad_scope", "The platform takes no key; a venue, a user and an agent need one.", action="See --help."
+        )
+    return key
+
+
+def _deployment(settings: Settings) -> str:
+    file: Path = settings.holdfast_home / "deployment.id"
+    if not file.exists():
+        raise Refused("no_deployment", f"{file} does not exist.", action="Start a worker once, then confirm.")
+    return file.read_text(encoding="ascii").strip()

@@ -1,0 +1,188 @@
+"""`holdfast account`: add accounts, make and approve agent wallets, check the link, try one smallest order."""
+
+import time
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+
+from commands import home
+from commands.client import Api, connect
+from commands.exits import CommandFailed
+from commands.keys import asked_key
+from commands.output import Json, print_fields, print_json, print_rows, say
+from commands.wallets import key_of, require_accepted
+from domain.accounts import AccountRef
+from domain.errors import Refused
+from domain.instruments import Instrument
+from runtime.loading import load_settings
+from runtime.settings import Settings
+from venues.hyperliquid.venue import HyperliquidVenue
+from venues.hyperliquid.wallets import HyperliquidWallets, require_address
+from wiring.venues import HYPERLIQUID, hyperliquid
+
+app = typer.Typer(help="Venue accounts and their agent wallets.", no_args_is_help=True)
+
+WALLET = "holdfast"
+TRY_TIMEOUT = timedelta(seconds=90)
+MASTER_SETTING, AGENT_SETTING = "HOLDFAST_MASTER_WALLET_KEY", "HOLDFAST_AGENT_WALLET_KEY"
+
+AccountId = Annotated[str, typer.Argument(help="Id of the account.")]
+
+
+@app.command("list")
+def list_accounts(as_json: Json = False) -> None:
+    """List your accounts."""
+    rows = connect().get("/api/accounts")["items"]
+    columns = ("id", "name", "venue", "network", "address", "active")
+    print_rows(rows, columns, as_json=as_json, empty="There are no accounts.")
+
+
+@app.command()
+def add(
+    address: Annotated[str, typer.Argument(help="Master address, 0x...; never an agent's.")],
+    name: Annotated[str, typer.Option(help="What you call it.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Add an account of the configured network; then make an agent wallet with `account key`."""
+    settings = load_settings()
+    body = {"venue": HYPERLIQUID, "network": settings.hyperliquid_network.value, "address": require_address(address)}
+    print_fields(connect(settings).post("/api/accounts", body | ({"name": name} if name else {})), as_json=as_json)
+
+
+@app.command()
+def key(
+    account: AccountId,
+    send: Annotated[
+        bool, typer.Option("--send", help="Sign and send the approval; asks for the master's key.")
+    ] = False,
+    wallet: Annotated[str, typer.Option(help="Name of the agent wallet at the venue.")] = WALLET,
+    existing: Annotated[bool, typer.Option("--existing", help="Store an approved key; it is asked for.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a new agent wallet and store it sealed; show what the master has to sign, or sign and send it here."""
+    settings = load_settings()
+    api = connect(settings)
+    venue = _venue(settings)
+    try:
+        wallets = HyperliquidWallets(venue.client)
+        agent = key_of(asked_key(AGENT_SETTING, "", "Key of the agent wallet")) if existing else wallets.make_agent()
+        nonce = wallets.approval_nonce()
+        if send:
+            master = key_of(asked_key(MASTER_SETTING, "", "Key of the master, used once and not stored"))
+            require_accepted(
+                wallets.send_approval(wallets.sign_approval(master, agent.address, name=wallet, nonce=nonce))
+            )
+        api.patch(f"/api/accounts/{account}", {"agent_key": agent.secret, "agent_name": wallet})
+        shown: dict[str, Any] = {"agent": agent.address, "approved": send or existing}
+        if not (send or existing):
+            shown["sign_with_the_master"] = wallets.approval_to_sign(agent.address, name=wallet, nonce=nonce)
+    finally:
+        venue.close()
+    print_json(shown) if as_json else print_fields(shown, as_json=False)
+
+
+@app.command()
+def check(
+    account: AccountId,
+    agent: Annotated[str, typer.Option(help="Address of the agent wallet; the stored one without.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Ask the venue, read-only, whether the agent wallet may act for the account."""
+    settings = load_settings()
+    found = _account(connect(settings), account)
+    venue = _venue(settings)
+    try:
+        report = venue.accounts.check_link(_ref(found), agent or _signer_of(found))
+    finally:
+        venue.close()
+    if not report.ok:
+        raise CommandFailed(report.code, report.sentence)
+    print_fields({"ok": True, "code": report.code, "sentence": report.sentence}, as_json=as_json)
+
+
+@app.command("test-order")
+def try_order(
+    account: AccountId,
+    coin: Annotated[str, typer.Option(help="Coin of the order.")] = "BTC",
+    confirm: Annotated[bool, typer.Option("--yes", help="Do not ask; on mainnet this is real money.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Place one order of the smallest size through the whole system, and close it again."""
+    settings = load_settings()
+    network = settings.hyperliquid_network.value
+    if not confirm:
+        typer.confirm(f"Open and close one smallest {coin} position on {network}?", abort=True)
+    api = connect(settings)
+    venue = _venue(settings)
+    try:
+        size = _smallest(venue.market.instrument(coin), venue, coin)
+    finally:
+        venue.close()
+    asked = {
+        "kind": "open",
+        "coin": coin,
+        "side": "buy",
+        "notional": size,
+        "account_id": account,
+        "reason": "test order",
+    }
+    intent = api.post("/api/intents", asked)["id"]
+    opened = _until(api, intent, {"FILLED", "PROTECTED", "CLOSED"})
+    api.post(f"/api/intents/{intent}/close", {"reason": "test order"})
+    closed = _until(api, intent, {"CLOSED"})
+    shown = {
+        "intent": intent,
+        "opened_at": opened["average_px"],
+        "phase": closed["phase"],
+        "pnl": closed["realised_pnl"],
+    }
+    print_fields(shown, as_json=as_json)
+    if not as_json:
+        say("The account can trade.")
+
+
+def _until(api: Api, intent: str, wanted: set[str]) -> dict[str, Any]:
+    """Follow an intent until a phase; fails with its reason when it ends otherwise."""
+    deadline = time.monotonic() + TRY_TIMEOUT.total_seconds()
+    while time.monotonic() < deadline:
+        row: dict[str, Any] = api.get(f"/api/intents/{intent}")
+        if row["phase"] in wanted:
+            return row
+        if row["phase"] in {"REFUSED", "FAILED", "EXPIRED", "CANCELLED", "CLOSED"}:
+            raise CommandFailed(row["code"] or "test_order_failed", f"The order ended {row['phase']}: {row['reason']}.")
+        time.sleep(0.3)
+    raise CommandFailed("test_order_slow", f"Intent {intent} is {row['phase']}.", "See `holdfast intent show`.")
+
+
+def _smallest(instrument: Instrument, venue: HyperliquidVenue, coin: str) -> str:
+    """Notional of the smallest order that the venue takes, with room for a moving price."""
+    lot = instrument.lot * venue.market.mark(coin).mark_px
+    return f"{max(lot, instrument.minimum_notional) * 12 / 10:.2f}"
+
+
+def _venue(settings: Settings) -> HyperliquidVenue:
+    return hyperliquid(settings, home.venue_url(settings))
+
+
+def _account(api: Api, account: str) -> dict[str, Any]:
+    found: dict[str, Any] = api.get(f"/api/accounts/{account}")
+    return found
+
+
+def _ref(found: dict[str, Any]) -> AccountRef:
+    return AccountRef(
+        account_id=found["id"],
+        user_id=found.get("user_id", ""),
+        venue=found["venue"],
+        network=found["network"],
+        address=found["address"],
+    )
+
+
+def _signer_of(found: dict[str, Any]) -> str:
+    """Name the agent wallet in use."""
+    signer = found.get("signer")
+    if signer is None:
+        raise Refused("signer_missing", "The account has no agent wallet.", action="Make one: `holdfast account key`.")
+    return str(signer["address"])
