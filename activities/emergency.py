@@ -11,6 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.approvals import AccountBook, PortfolioSync
+from activities.beating import beating
 from activities.draining import Draining
 from activities.errors import translated
 from activities.ports import Closer, Executions
@@ -53,6 +54,7 @@ class EmergencyActivities:
         self._parts = parts
 
     @activity.defn
+    @beating
     @translated
     def cancel_working(self, stop: EmergencyStop) -> None:
         """Ask the agent's intents to cancel what has not filled."""

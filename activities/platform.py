@@ -10,6 +10,7 @@ from datetime import datetime
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.beating import beating
 from activities.draining import Draining
 from activities.errors import translated
 from activities.ports import Executions, Notifier, Settler
@@ -49,6 +50,7 @@ class PlatformActivities:
         self._parts = parts
 
     @activity.defn
+    @beating
     @translated
     def commit_halt(self, flag: HaltFlag) -> datetime:
         """Commit a halt and return when it was CLOSED; a halt that is in force keeps its time."""
@@ -79,6 +81,7 @@ class PlatformActivities:
         return len(resting)
 
     @activity.defn
+    @beating
     @translated
     def release_halt(self, flag: HaltFlag) -> bool:
         """Release a halt; False when there was none."""
