@@ -132,7 +132,7 @@ class Holdings:
         account = self._accounts.ref(intent.account_id)
         venue = self._venues.of(account.venue, account.network)
         venue_now = self._clock.read(venue, account)
-        portfolio = venue.accounts.portfolio(account)
+        portfolio = venue.accounts.portfolio(account, is_urgent=True)
         since = intent.decided_at - _OVERLAP
         self._refresh(venue, account, since)
         self._settle(intent, portfolio)
@@ -152,7 +152,7 @@ class Holdings:
     def _refresh(self, venue: Venue, account: AccountRef, since: datetime) -> None:
         """Journal the fills that the stream may not have brought yet."""
         start = max(since, self._fills.cursor(account.account_id) - _OVERLAP)
-        self._fills.record(account, venue.accounts.fills_since(account, start))
+        self._fills.record(account, venue.accounts.fills_since(account, start, is_urgent=True))
 
     def _settle(self, intent: Intent, portfolio: Portfolio) -> None:
         open_ids = {order.client_id for order in portfolio.orders}

@@ -52,7 +52,8 @@ class Reducing:
         side = held.side.opposite
         slip = _SLIPPAGE[min(number - 1, len(_SLIPPAGE) - 1)]
         instrument = venue.market.instrument(held.coin)
-        limit = Price(venue.market.mark(held.coin).mark_px * (1 + slip * side.sign))
+        # The mark comes with the position: market data shares a budget that a close must not wait for.
+        limit = Price(held.mark_px * (1 + slip * side.sign))
         terms = OrderTerms(
             coin=held.coin,
             side=side,

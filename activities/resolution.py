@@ -109,7 +109,7 @@ class Resolution:
     def _own_fills(self, venue: Venue, row: OrderRow, oid: str) -> tuple[Fill, ...]:
         """Read and journal the account's fills since the send, and return those of this order."""
         since = (row.sent_at or row.decided_at) - _OVERLAP
-        read = venue.accounts.fills_since(row.account, since)
+        read = venue.accounts.fills_since(row.account, since, is_urgent=True)
         self._fills.record(row.account, read)
         return tuple(fill for fill in read if fill.client_id == row.client_id or (oid and fill.oid == oid))
 
@@ -131,7 +131,7 @@ class Resolution:
         self._journal.note_look(row.key, found=False, venue_time=venue_now, text="not found", counts=counts)
         if not counts or not self._enough(row, venue_now):
             return row.ack
-        if any(resting.client_id == row.client_id for resting in venue.accounts.open_orders(row.account)):
+        if _is_open(venue, row):
             return row.ack
         own = self._own_fills(venue, row, row.oid)
         size = max(filled_size(own), row.filled_size)
@@ -155,7 +155,7 @@ class Resolution:
 
     def _is_elsewhere(self, venue: Venue, row: OrderRow) -> bool:
         """Whether the order shows up among open orders or fills although its lookup does not find it."""
-        if any(resting.client_id == row.client_id for resting in venue.accounts.open_orders(row.account)):
+        if _is_open(venue, row):
             return True
         return bool(self._own_fills(venue, row, row.oid))
 
@@ -191,6 +191,11 @@ class Resolution:
         if current is None:
             raise Retryable("row_missing", f"The journal lost the row of {row.key}.")
         return current.ack
+
+
+def _is_open(venue: Venue, row: OrderRow) -> bool:
+    resting = venue.accounts.open_orders(row.account, is_urgent=True)
+    return any(order.client_id == row.client_id for order in resting)
 
 
 def _implied(sighting: Sighting) -> Quantity:

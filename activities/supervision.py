@@ -64,7 +64,7 @@ class Supervision:
 
     def _held(self, account: AccountRef, coin: str) -> HeldPosition | None:
         venue = self._venues.of(account.venue, account.network)
-        return venue.accounts.summary(account).position(coin)
+        return venue.accounts.summary(account, is_urgent=True).position(coin)
 
     def _owner(self, account: AccountRef, coin: str) -> Intent | None:
         owner = self._intents.owner(account.account_id, coin)

@@ -1,4 +1,4 @@
-"""Run the fault suite: `python -m tests.faults --runs 200 --seed 1 [--fault NAME] [--short] [--json]`.
+"""Run the fault suite: `python -m tests.faults --runs 200 --seed 1 [--fault NAME] [--short] [--json] [--keep FOLDER]`.
 
 The last line is `runs=N duplicates=0 lost=0 orphans=0 unresolved=0 after_drain=0 unprotected_max_s=`; the exit code is 1 when any
 of them is broken. Seconds without protection are counted where no process was killed or stopped on purpose; with those, they are
@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import statistics
 import sys
 import tempfile
 import time
 import traceback
 import uuid
-from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -24,13 +26,32 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 
-from tests.faults.arena import Arena, Run, arena
+from tests.faults.arena import Arena, arena
 from tests.faults.cases import CASES, Described
 from tests.faults.oracle import UNPROTECTED_BOUND, Verdict, judge
+from tests.faults.run import Run
 
 AT_ONCE = 8
 LONGEST_RUN = 300.0
 KINDS = ("duplicates", "lost", "orphans", "unresolved", "after_drain")
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What one case came to."""
+
+    seconds: list[float] = field(default_factory=list)
+    failed: int = 0
+    total: Verdict = field(default_factory=Verdict)
+
+    def add(self, verdict: Verdict, seconds: float) -> None:
+        """Take a run in."""
+        self.seconds.append(seconds)
+        self.failed += not verdict.is_clean
+        self.total.add(verdict)
+
+
+Tallies = dict[str, Tally]
 
 
 def main() -> None:
@@ -41,20 +62,32 @@ def main() -> None:
     parser.add_argument("--fault", choices=sorted(CASES), action="append", help="only this case; may be repeated")
     parser.add_argument("--short", action="store_true", help="every case once")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="runs that share the stack at a time")
+    parser.add_argument("--keep", type=Path, help="a folder for the logs and databases of the run; kept afterwards")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     chosen = [CASES[name] for name in options.fault or CASES]
     plan = [chosen[number % len(chosen)] for number in range(len(chosen) if options.short else options.runs)]
+    with _home(options.keep) as folder:
+        tallies = asyncio.run(suite(folder, plan, options.seed, options.at_once))
+    total = Verdict()
+    for tally in tallies.values():
+        total.add(tally.total)
+    report(total, tallies, len(plan), options.seed, as_json=options.json)
+    sys.exit(0 if total.is_clean else 1)
+
+
+@contextlib.contextmanager
+def _home(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        yield kept
+        return
     with tempfile.TemporaryDirectory(prefix="holdfast-faults-") as folder:
-        total, by_case = asyncio.run(suite(Path(folder), plan, options.seed, options.at_once))
-    report(total, by_case, len(plan), options.seed, as_json=options.json)
-    broken = any(total.counts[kind] for kind in (*KINDS, "notes")) or total.unprotected_s > UNPROTECTED_BOUND
-    sys.exit(1 if broken else 0)
+        yield Path(folder)
 
 
-async def suite(home: Path, plan: list[Described], seed: int, at_once: int) -> tuple[Verdict, Counter[str]]:
+async def suite(home: Path, plan: list[Described], seed: int, at_once: int) -> Tallies:
     """Run a plan on one stack: cases that break shared parts alone, the others side by side."""
-    total, by_case = Verdict(), Counter[str]()
+    tallies: Tallies = {}
     numbered = list(enumerate(plan))
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
     async with arena(home) as stack:
@@ -64,23 +97,19 @@ async def suite(home: Path, plan: list[Described], seed: int, at_once: int) -> t
 
             async def one(number: int, case: Described) -> None:
                 async with room:
+                    began = time.monotonic()
                     verdict = await run_case(stack, case, seed, number)
-                total.add(verdict)
-                by_case[case.name] += 1
+                tallies.setdefault(case.name, Tally()).add(verdict, time.monotonic() - began)
                 progress.advance(task)
 
             # A worker that is killed disturbs every run beside it: those are measured apart.
             for kills in (False, True):
-                await _all(one(n, case) for n, case in numbered if not case.is_alone and case.kills is kills)
+                beside = [one(n, case) for n, case in numbered if not case.is_alone and case.kills is kills]
+                await asyncio.gather(*beside)
             for number, case in numbered:
                 if case.is_alone:
                     await one(number, case)
-    return total, by_case
-
-
-async def _all(runs: object) -> None:
-    waiting: list[Awaitable[None]] = list(runs)  # type: ignore[call-overload]
-    await asyncio.gather(*waiting)
+    return tallies
 
 
 async def run_case(stack: Arena, case: Described, seed: int, number: int) -> Verdict:
@@ -89,16 +118,14 @@ async def run_case(stack: Arena, case: Described, seed: int, number: int) -> Ver
     account = await asyncio.to_thread(stack.stack.bench.account, f"user-{uuid.uuid4()}", usdc="100000")
     run = Run(arena=stack, rng=Random(f"{seed}/{case.name}/{number}"), account=account)
     verdict = Verdict()
-    try:
-        async with asyncio.timeout(LONGEST_RUN):
-            await case.run(run)
-            await run.wind_down()
-    except Exception as failure:
-        words = "".join(traceback.format_exception(failure))[-800:]
-        verdict.complain("notes", f"{type(failure).__name__}: {words}")
-    finally:
-        if case.is_alone:
-            await asyncio.to_thread(stack.stack.paper.clear_faults)
+    # What a case broke is wound down even when the case itself failed, so that the oracle judges the product.
+    for part in (case.run(run), _wound_down(run, case)):
+        try:
+            async with asyncio.timeout(LONGEST_RUN):
+                await part
+        except Exception as failure:
+            words = "".join(traceback.format_exception(failure))[-800:]
+            verdict.complain("notes", f"{type(failure).__name__}: {words}")
     found = judge(await run.evidence())
     for note in run.notes:
         found.complain("notes", note)
@@ -110,16 +137,26 @@ async def run_case(stack: Arena, case: Described, seed: int, number: int) -> Ver
     return verdict
 
 
-def report(total: Verdict, by_case: Counter[str], runs: int, seed: int, *, as_json: bool) -> None:
+async def _wound_down(run: Run, case: Described) -> None:
+    if case.is_alone:
+        await asyncio.to_thread(run.stack.paper.clear_faults)
+    await run.wind_down()
+
+
+def report(total: Verdict, tallies: Tallies, runs: int, seed: int, *, as_json: bool) -> None:
     """Print the table, and the line that scripts read."""
     if as_json:
         figures = {kind: total.counts[kind] for kind in (*KINDS, "notes")}
-        print(json.dumps({"runs": runs, "seed": seed, "cases": by_case, **figures, "words": total.words}))
+        cases = {name: {"runs": len(tally.seconds), "failed": tally.failed} for name, tally in tallies.items()}
+        print(json.dumps({"runs": runs, "seed": seed, "cases": cases, **figures, "words": total.words}))
     else:
-        table = Table("case", "number", "runs", title=f"seed {seed}")
-        for name, count in sorted(by_case.items()):
-            table.add_row(name, CASES[name].number, str(count))
-        Console().print(table)
+        table = Table("case", "number", "runs", "failed", "median s", "max s", "unprotected s", title=f"seed {seed}")
+        for name, tally in sorted(tallies.items(), key=lambda pair: (int(CASES[pair[0]].number), pair[0])):
+            slowest, middle = max(tally.seconds), statistics.median(tally.seconds)
+            bare = max(tally.total.unprotected_s, tally.total.unprotected_disturbed_s)
+            figures_of = (f"{middle:.1f}", f"{slowest:.1f}", f"{bare:.1f}")
+            table.add_row(name, CASES[name].number, str(len(tally.seconds)), str(tally.failed), *figures_of)
+        Console(width=100).print(table)
         print(f"notes={total.counts['notes']} unprotected_after_kills_max_s={total.unprotected_disturbed_s:.2f}")
     counted = " ".join(f"{kind}={total.counts[kind]}" for kind in KINDS)
     print(f"runs={runs} {counted} unprotected_max_s={total.unprotected_s:.2f}")

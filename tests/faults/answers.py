@@ -6,7 +6,7 @@ import asyncio
 from decimal import Decimal
 
 from domain.intents import IntentPhase
-from tests.faults.arena import SIZES, Run
+from tests.faults.run import SIZES, Run
 
 _SETTLED = (IntentPhase.PROTECTED,)
 STEPS = ("open", "protect.sl.1", "close.1")
@@ -60,7 +60,6 @@ async def streams_disturbed(run: Run) -> None:
     wishes = [await run.start(run.wish(coin=coin)) for coin in SIZES]
     for wish in wishes:
         await run.reach(wish, *_SETTLED)
-    paper.clear_faults()
 
 
 async def lagging_lookups(run: Run) -> None:
@@ -74,13 +73,13 @@ async def lagging_lookups(run: Run) -> None:
     await run.reach(wish, *_SETTLED)
     await run.signal(wish, "close")
     await run.reach(wish, IntentPhase.CLOSED)
-    run.stack.paper.clear_faults()
 
 
 async def forgotten_orders(run: Run) -> None:
     """Case 20: the venue forgets orders by count between the send and the lookup."""
     paper = run.stack.paper
     paper.post("settings", order_retention=50)
+    run.undo += [lambda: paper.post("settings", order_retention=2000), lambda: _cancel_by_hand(run)]
     wish = run.wish(coin="ETH")
     run.aim(wish, "execute_then_drop", step="open")
     run.stack.paper.fault("info", "http_500", type="orderStatus", rate=1, count=3)
@@ -90,9 +89,6 @@ async def forgotten_orders(run: Run) -> None:
             paper.post, "trade", user=run.account.address, coin="SOL", side="buy", sz="0.2", px=_far(run)
         )
     await run.reach(wish, *_SETTLED)
-    paper.clear_faults()
-    paper.post("settings", order_retention=2000)
-    await asyncio.to_thread(_cancel_by_hand, run)
 
 
 def _far(run: Run) -> str:
@@ -101,4 +97,7 @@ def _far(run: Run) -> str:
 
 
 def _cancel_by_hand(run: Run) -> None:
-    run.stack.paper.post("cancel", user=run.account.address, manual=True)
+    paper = run.stack.paper
+    for order in paper.orders(run.account.address):
+        if order["isManual"] and order["status"] == "open":
+            paper.post("cancel", oid=order["oid"])

@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
-from typing import Any
 
-from sqlalchemy import select
-from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.service import RPCError
+from temporalio.client import Client
 
-from domain.accounts import AccountRef
-from domain.intents import Intent, IntentKind, IntentPhase, api_intent_id
-from domain.money import Quantity
-from domain.orders import OrderKey
 from runtime.loading import load_settings
 from runtime.temporal_server import TemporalServer, find_temporal
-from storage.postgres.engine import transaction
-from storage.postgres.tables import fills, intents, orders, slots
-from tests.faults.oracle import Evidence
 from tests.faults.proxy import Proxy
-from tests.stack.full import FullStack, WorkerProcess, full_stack, start_intent
-from tests.stack.trading import LOOSE
-from workflows import attributes, ids
-
-SIZES = {"BTC": Decimal("0.001"), "ETH": Decimal("0.02"), "SOL": Decimal("0.5")}
-_TERMINAL = ("CLOSED", "CANCELLED", "REFUSED", "EXPIRED", "FAILED")
-_PATIENCE = 150.0
+from tests.stack.full import FullStack, full_stack
+from workflows import attributes
 
 
 @dataclass(kw_only=True)
@@ -123,173 +103,3 @@ def _parts(home: Path) -> Iterator[Arena]:
         for proxy in proxies:
             proxy.stop()
         temporal.stop()
-
-
-@dataclass(kw_only=True)
-class Run:
-    """One run of one case: an account of its own, the intents it made, and what it broke."""
-
-    arena: Arena
-    rng: Random
-    account: AccountRef
-    wishes: list[Intent] = field(default_factory=list)
-    disturbed: bool = False
-    drained_at: datetime | None = None
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def stack(self) -> FullStack:
-        """The stack."""
-        return self.arena.stack
-
-    def wish(self, **changes: Any) -> Intent:
-        """Make an intent of this run with a stop, at market unless told otherwise."""
-        coin = changes.pop("coin", None) or self.rng.choice(sorted(SIZES))
-        given = {
-            "intent_id": api_intent_id(self.account.user_id, str(uuid.UUID(int=self.rng.getrandbits(128)))),
-            "coin": coin,
-            "size": Quantity(SIZES[coin]),
-            "limits": replace(LOOSE, max_slippage=Decimal("0.05")),
-            "protection": self.stack.bench.stop_at(coin, "0.85"),
-            "decided_at": datetime.now(UTC),
-        }
-        wish = self.stack.bench.wish(self.account, "unused", **{**given, **changes})
-        self.wishes.append(wish)
-        return wish
-
-    async def start(self, wish: Intent) -> Intent:
-        """Start the workflow of an intent."""
-        await start_intent(self.arena.running_client, wish)
-        return wish
-
-    async def reach(self, wish: Intent, *phases: IntentPhase, seconds: float = _PATIENCE) -> str:
-        """Wait until the read model shows one of some phases, or an end."""
-        wanted = {*(phase.value for phase in phases), *_TERMINAL}
-        return await self._poll(wish, wanted, seconds)
-
-    async def until(self, holds: Any, seconds: float = _PATIENCE) -> None:
-        """Wait until something holds."""
-        async with asyncio.timeout(seconds):
-            while not await asyncio.to_thread(holds):
-                await asyncio.sleep(0.1)
-
-    def aim(self, wish: Intent, fault: str, *, step: str = "open", on: str = "exchange", **more: Any) -> None:
-        """Aim a fault of the venue at one step of an intent."""
-        cloid = f"0x{OrderKey(intent_id=wish.intent_id, step=step).client_id}"
-        self.stack.paper.fault(on, fault, match={"cloid": cloid}, rate=1, **{"count": 1, **more})
-
-    @asynccontextmanager
-    async def order_at(self, place: str, order: str, wish: Intent, step: str = "open") -> AsyncIterator[Path]:
-        """Leave an order (kill, stop) at a place for one step; yields the file that tells that it was carried out."""
-        self.disturbed = True
-        client_id = OrderKey(intent_id=wish.intent_id, step=step).client_id
-        async with self.arena.place(place):
-            told = self.arena.fail_points / f"{place}.reached"
-            told.unlink(missing_ok=True)
-            (self.arena.fail_points / place).write_text(f"{order} client:{client_id}", encoding="utf-8")
-            try:
-                yield told
-            finally:
-                (self.arena.fail_points / place).unlink(missing_ok=True)
-
-    async def stopped_pid(self, told: Path, seconds: float = 60.0) -> int:
-        """Wait until a process stopped itself at a place; returns its id."""
-        await self.until(told.exists, seconds)
-        words = await asyncio.to_thread(told.read_text, encoding="utf-8")
-        return int(words.split()[0])
-
-    def go_on(self, pid: int) -> None:
-        """Let a stopped process continue."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
-
-    async def signal(self, wish: Intent, name: str, *arguments: Any) -> None:
-        """Signal an intent; one that has ended is left alone."""
-        with contextlib.suppress(RPCError):
-            await self.arena.running_client.get_workflow_handle(ids.intent(wish.intent_id)).signal(
-                name, *arguments, rpc_timeout=_RPC
-            )
-
-    async def adopted(self, wish: Intent) -> None:
-        """Close the slot of an owner that is gone by a close intent, as a user would."""
-        close = replace(
-            wish,
-            intent_id=api_intent_id(self.account.user_id, f"close {wish.intent_id}"),
-            kind=IntentKind.CLOSE,
-            side=wish.side.opposite,
-            size=None,
-            decided_at=datetime.now(UTC),
-        )
-        self.wishes.remove(wish)
-        self.wishes.append(close)
-        await self.start(close)
-        await self.reach(close, IntentPhase.CLOSED)
-
-    async def wind_down(self) -> None:
-        """Close what is open and wait until every intent has ended."""
-        for wish in self.wishes:
-            await self.signal(wish, "close")
-        for wish in self.wishes:
-            await self._poll(wish, set(_TERMINAL), _PATIENCE)
-
-    async def evidence(self) -> Evidence:
-        """Collect what the witnesses say."""
-        running = frozenset([wish.intent_id for wish in self.wishes if await self._runs(wish)])
-        return await asyncio.to_thread(self._collect, running)
-
-    async def _runs(self, wish: Intent) -> bool:
-        handle = self.arena.running_client.get_workflow_handle(ids.intent(wish.intent_id))
-        try:
-            return (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
-        except RPCError:
-            return False
-
-    async def _poll(self, wish: Intent, wanted: set[str], seconds: float) -> str:
-        deadline = asyncio.get_running_loop().time() + seconds
-        while True:
-            phase = await asyncio.to_thread(self._phase, wish)
-            if phase in wanted:
-                return phase
-            if asyncio.get_running_loop().time() > deadline:
-                self.notes.append(f"{wish.coin} {wish.intent_id} stayed {phase or 'unseen'}, wanted {sorted(wanted)}")
-                return phase
-            await asyncio.sleep(0.15)
-
-    def _phase(self, wish: Intent) -> str:
-        with transaction(self.stack.bench.engine) as connection:
-            return str(connection.scalar(select(intents.c.phase).where(intents.c.id == wish.intent_id)) or "")
-
-    def _collect(self, running: frozenset[str]) -> Evidence:
-        paper, account = self.stack.paper, self.account
-        state = paper.info(type="clearinghouseState", user=account.address)
-        tables = (orders, fills, slots)
-        with transaction(self.stack.bench.engine) as connection:
-            rows, journaled, owned = (
-                [
-                    dict(row._mapping)
-                    for row in connection.execute(select(t).where(t.c.account_id == account.account_id))
-                ]
-                for t in tables
-            )
-            stated = connection.execute(select(intents).where(intents.c.account_id == account.account_id)).all()
-        return Evidence(
-            admitted=paper.orders(account.address),
-            venue_fills=paper.info(type="userFillsByTime", user=account.address, startTime=0),
-            open_orders=paper.info(type="frontendOpenOrders", user=account.address),
-            positions={e["position"]["coin"]: Decimal(e["position"]["szi"]) for e in state["assetPositions"]},
-            rows=rows,
-            fills=journaled,
-            intents=[dict(row._mapping) for row in stated],
-            slots=owned,
-            running=running,
-            drained_at=self.drained_at,
-            disturbed=self.disturbed,
-        )
-
-
-def worker_of(arena: Arena, pid: int) -> WorkerProcess | None:
-    """Find a worker by its process."""
-    return next((w for w in arena.stack.workers if w.process is not None and w.process.pid == pid), None)
-
-
-_RPC = timedelta(seconds=20)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tests.faults import answers, crashes, races, servers, stops
-from tests.faults.arena import Run
+from tests.faults.run import Run
 
 Case = Callable[[Run], Awaitable[None]]
 
@@ -45,6 +45,7 @@ CASES: dict[str, Described] = {
         Described(name="late_cancel", number="24", run=races.late_cancel),
         Described(name="terminated", number="26", run=stops.terminated_owner, is_alone=True),
         Described(name="reset", number="26", run=stops.reset_and_started_twice),
+        Described(name="agent_rolls", number="26", run=stops.agent_rolls),
         Described(name="emergency", number="28", run=stops.emergency_with_a_stopped_open, is_alone=True),
         Described(name="same_instrument", number="30", run=races.two_intents_one_instrument),
         Described(name="cancel_fill_race", number="31", run=races.cancel_against_fill),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from domain.intents import IntentPhase
-from tests.faults.arena import Run
+from tests.faults.run import Run
 
 PLACES = (
     "after_read_row",

@@ -96,9 +96,8 @@ def _one_opening_per_intent(evidence: Evidence, verdict: Verdict) -> None:
     for order in evidence.admitted:
         if order["cloid"] in intent_of and _effective(order):
             opened[intent_of[order["cloid"]]].append(order["cloid"])
-    amended = {entry["id"] for entry in evidence.intents if entry.get("may_open_twice")}
     for intent, names in opened.items():
-        if len(names) > 1 and intent not in amended:
+        if len(names) > 1:
             verdict.complain("duplicates", f"intent {intent} opened {len(names)} times: {names}")
 
 
@@ -141,6 +140,9 @@ def _rows_are_terminal(evidence: Evidence, verdict: Verdict) -> None:
     for intent in evidence.intents:
         if intent["phase"] not in _TERMINAL and intent["id"] not in evidence.running:
             verdict.complain("unresolved", f"intent {intent['id']} is {intent['phase']} and nobody runs it")
+    for slot in evidence.slots:
+        if slot["owner_intent"] not in evidence.running:
+            verdict.complain("unresolved", f"slot {slot['instrument']} is still owned by {slot['owner_intent']}")
     reserved = sum((row["reserved"] for row in evidence.rows if row["state"] in _LIVE and row["opening"]), Decimal(0))
     if reserved:
         verdict.complain("unresolved", f"{reserved} is still reserved")

@@ -18,7 +18,8 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._pairs: set[asyncio.StreamWriter] = set()
         self._passes = True
-        self._open = threading.Event()
+        self._flows = asyncio.Event()
+        self._flows.set()
         self.port = 0
 
     def start(self) -> None:
@@ -26,6 +27,10 @@ class Proxy:
         self._thread.start()
         server = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop)
         self.port = server.result(10).sockets[0].getsockname()[1]
+
+    def hold(self) -> None:
+        """Let nothing through and say nothing: what was sent meanwhile arrives late, when the wire heals."""
+        self._loop.call_soon_threadsafe(self._flows.clear)
 
     def cut(self) -> None:
         """Drop every connection and let none through: both sides see a reset."""
@@ -35,6 +40,7 @@ class Proxy:
     def heal(self) -> None:
         """Let connections through again."""
         self._passes = True
+        self._loop.call_soon_threadsafe(self._flows.set)
 
     def stop(self) -> None:
         """End the thread."""
@@ -57,13 +63,13 @@ class Proxy:
             writer.close()
             return
         self._pairs |= {writer, back}
-        await asyncio.gather(_pump(reader, back), _pump(there, writer))
+        await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
         self._pairs -= {writer, back}
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while chunk := await reader.read(_CHUNK):
-            writer.write(chunk)
-            await writer.drain()
-    writer.close()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(_CHUNK):
+                await self._flows.wait()
+                writer.write(chunk)
+                await writer.drain()
+        writer.close()

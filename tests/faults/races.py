@@ -12,8 +12,7 @@ from domain.errors import Refused
 from domain.intents import Intent, IntentPhase, IntentPolicy, OrderStyle
 from domain.money import Price, Quantity
 from domain.orders import Side, TimeInForce
-from tests.faults.arena import Run
-from workflows import ids
+from tests.faults.run import Run
 
 BIG = {"BTC": Decimal("0.01"), "ETH": Decimal("0.2"), "SOL": Decimal(4)}
 
@@ -100,8 +99,6 @@ async def approved_twice_then_terminated(run: Run) -> None:
     if first.order != second.order:
         run.notes.append("a repeated approval gave another order")
     await run.start(replace(wish, decided_at=datetime.now(UTC)))
-    handle = run.arena.running_client.get_workflow_handle(ids.intent(wish.intent_id))
     await asyncio.sleep(run.rng.uniform(0, 0.3))
-    await handle.terminate("case 35")
-    run.disturbed = True
+    await run.terminate(wish)
     await run.adopted(wish)

@@ -7,8 +7,8 @@ import os
 import signal
 
 from domain.intents import IntentPhase
-from tests.faults.arena import SIZES, Run
 from tests.faults.proxy import Proxy
+from tests.faults.run import SIZES, Run
 
 
 async def temporal_killed(run: Run) -> None:
@@ -54,8 +54,10 @@ async def partition_from_venue(run: Run) -> None:
 async def _cut(run: Run, proxies: list[Proxy]) -> None:
     wishes = [await run.start(run.wish(coin=coin)) for coin in SIZES]
     await asyncio.sleep(run.rng.uniform(0, 0.5))
+    # Cut: both ends see a reset. Held: nobody is told, and what was sent arrives late.
+    is_cut = run.rng.random() < 0.5
     for proxy in proxies:
-        await asyncio.to_thread(proxy.cut)
+        await asyncio.to_thread(proxy.cut if is_cut else proxy.hold)
     await asyncio.sleep(run.rng.uniform(1, 8))
     for proxy in proxies:
         proxy.heal()

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import WorkflowHandle
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from domain.agents import AgentConfig, AgentMode
 from domain.halts import HaltFlag, HaltScope
-from domain.intents import IntentPhase
+from domain.intents import Intent, IntentPhase
+from storage.postgres.agents import PostgresAgents
 from storage.postgres.engine import transaction
 from storage.postgres.halts import PostgresHalts
-from storage.postgres.tables import halts
-from tests.faults.arena import SIZES, Run
-from workflows import ids
-from workflows.platform.messages import Halt, Release
+from storage.postgres.tables import halts, intents
+from tests.faults.patience import patiently
+from tests.faults.run import SIZES, Run
+from tests.stack.full import start_intent
+from tests.stack.trading import LOOSE
+from workflows import attributes, ids
+from workflows.platform.messages import Halt
+from workflows.trade_intent.messages import IntentStatus
+from workflows.trade_intent.workflow import TradeIntentWorkflow
+from workflows.user_agent.messages import UserAgentInput
+from workflows.user_agent.workflow import UserAgentWorkflow
 
 
 async def halt_user(run: Run) -> int:
@@ -24,7 +38,8 @@ async def halt_user(run: Run) -> int:
     flag = HaltFlag(scope=HaltScope.USER, key=user, reason="fault suite", by="suite")
     record = await asyncio.to_thread(PostgresHalts(run.stack.bench.engine).commit, flag)
     platform = run.arena.running_client.get_workflow_handle(ids.PLATFORM)
-    await platform.signal("halt", Halt(scope="user", key=user, reason="fault suite", by="suite"))
+    signal = Halt(scope="user", key=user, reason="fault suite", by="suite")
+    await patiently(lambda: platform.signal("halt", signal))
     return record.id
 
 
@@ -38,12 +53,6 @@ async def drained(run: Run, halt_id: int, seconds: float = 90.0) -> None:
 
     await run.until(lambda: at() is not None, seconds)
     run.drained_at = await asyncio.to_thread(at)
-
-
-async def release_user(run: Run) -> None:
-    """Release the halt."""
-    platform = run.arena.running_client.get_workflow_handle(ids.PLATFORM)
-    await platform.signal("release", Release(scope="user", key=run.account.user_id, by="suite"))
 
 
 async def halt_at_any_time(run: Run) -> None:
@@ -83,11 +92,9 @@ async def halt_against_a_stopped_sender(run: Run) -> None:
 
 async def terminated_owner(run: Run) -> None:
     """Case 26: the owner of an open position is terminated; the watchdog finds and protects it, a close takes it over."""
-    run.disturbed = True
     wish = await run.start(run.wish())
     await run.reach(wish, IntentPhase.PROTECTED)
-    handle = run.arena.running_client.get_workflow_handle(ids.intent(wish.intent_id))
-    await handle.terminate("case 26")
+    await run.terminate(wish)
     await run.adopted(wish)
 
 
@@ -97,25 +104,87 @@ async def reset_and_started_twice(run: Run) -> None:
     await run.reach(wish, IntentPhase.PROTECTED)
     client = run.arena.running_client
     try:
-        await run.start(wish)
+        await patiently(lambda: start_intent(client, wish))
         run.notes.append("a second start of the same intent was accepted")
-    except Exception as refusal:
-        if "already" not in str(refusal).lower():
-            raise
-    from temporalio.api.common.v1 import WorkflowExecution
-    from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-
-    await client.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=client.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=ids.intent(wish.intent_id)),
-            reason="case 26",
-            workflow_task_finish_event_id=4,
-            request_id=str(uuid.uuid4()),
-        )
+    except WorkflowAlreadyStartedError:
+        pass
+    reset = ResetWorkflowExecutionRequest(
+        namespace=client.namespace,
+        workflow_execution=WorkflowExecution(workflow_id=ids.intent(wish.intent_id)),
+        reason="case 26",
+        workflow_task_finish_event_id=4,
+        request_id=str(uuid.uuid4()),
     )
-    await run.reach(wish, IntentPhase.PROTECTED)
-    await asyncio.sleep(1)
+    await patiently(lambda: client.workflow_service.reset_workflow_execution(reset))
+    handle = client.get_workflow_handle(ids.intent(wish.intent_id))
+    async with asyncio.timeout(60):
+        while (await _status(handle)).phase is not IntentPhase.PROTECTED:
+            await asyncio.sleep(0.2)
+
+
+async def _status(handle: WorkflowHandle[Any, Any]) -> IntentStatus:
+    return await patiently(lambda: handle.query(TradeIntentWorkflow.status, rpc_timeout=timedelta(seconds=10)))
+
+
+async def agent_rolls(run: Run) -> None:
+    """Case 26: an agent that continues as new after each cycle keeps its open intent, and can still close it."""
+    config = AgentConfig(
+        agent_id=str(uuid.UUID(int=run.rng.getrandbits(128))),
+        user_id=run.account.user_id,
+        account_id=run.account.account_id,
+        venue=run.account.venue,
+        adviser="trend",
+        coins=("ETH",),
+        mode=AgentMode.LIVE,
+        cycle_every=timedelta(seconds=1),
+        limits=LOOSE,
+        settings={"eager": "true", "hold_cycles": "400", "stop_atr": "6", "profit_atr": "8", "conviction": "0.2"},
+    )
+    agents = PostgresAgents(run.stack.bench.engine)
+    await asyncio.to_thread(agents.add, config)
+    await asyncio.to_thread(agents.activate, config.user_id, config.agent_id, active=True)
+    client = run.arena.running_client
+    handle = await client.start_workflow(
+        UserAgentWorkflow.run,
+        UserAgentInput(config=config, max_rounds=1),
+        id=ids.agent(config.user_id, config.agent_id),
+        task_queue=ids.QUEUE_WORKFLOW,
+        search_attributes=attributes.of(user=config.user_id, agent=config.agent_id, phase="running"),
+    )
+    try:
+        await run.until(lambda: _intents_of(run, config.agent_id, IntentPhase.PROTECTED), 60)
+        await _rolls(run, config)
+    finally:
+        ending = run.rng.choice(("stop", "emergency_stop"))
+        current = client.get_workflow_handle(handle.id)
+        await patiently(lambda: current.signal(ending))
+        await asyncio.wait_for(current.result(), 120)
+        run.wishes += _intents_of(run, config.agent_id)
+
+
+async def _rolls(run: Run, config: AgentConfig) -> None:
+    """Wait for three more runs; in each the open intent is still known."""
+    owner = _intents_of(run, config.agent_id, IntentPhase.PROTECTED)[0].intent_id
+    handle = run.arena.running_client.get_workflow_handle(ids.agent(config.user_id, config.agent_id))
+    seen: set[str] = set()
+    async with asyncio.timeout(60):
+        while len(seen) < 4:
+            seen.add((await patiently(handle.describe)).run_id)
+            report = await patiently(lambda: handle.query(UserAgentWorkflow.status))
+            if owner not in report.open_intents:
+                run.notes.append(f"the agent forgot {owner} when it rolled: {report.open_intents}")
+                return
+            await asyncio.sleep(0.2)
+
+
+def _intents_of(run: Run, agent_id: str, *phases: IntentPhase) -> list[Intent]:
+    query = select(intents.c.id).where(intents.c.agent_id == agent_id)
+    if phases:
+        query = query.where(intents.c.phase.in_([phase.value for phase in phases]))
+    with transaction(run.stack.bench.engine) as connection:
+        found = list(connection.scalars(query))
+    views = [run.stack.bench.books.intents.view(name) for name in found]
+    return [view.intent for view in views if view is not None]
 
 
 async def emergency_with_a_stopped_open(run: Run) -> None:

@@ -38,29 +38,30 @@ class HyperliquidAccounts:
     def __init__(self, client: HyperliquidClient) -> None:
         self._client = client
 
-    def portfolio(self, account: AccountRef) -> Portfolio:
+    def portfolio(self, account: AccountRef, *, is_urgent: bool = False) -> Portfolio:
         """Read the state first and the orders after it, so that `as_of` is never newer than anything in it."""
-        state = self._state(account)
-        return _read("clearinghouseState", lambda: read_portfolio(account.account_id, state, self.open_orders(account)))
+        state = self._state(account, _class(is_urgent))
+        orders = self.open_orders(account, is_urgent=is_urgent)
+        return _read("clearinghouseState", lambda: read_portfolio(account.account_id, state, orders))
 
-    def summary(self, account: AccountRef) -> Portfolio:
+    def summary(self, account: AccountRef, *, is_urgent: bool = False) -> Portfolio:
         """Read equity and positions alone; weight 2."""
-        state = self._state(account)
+        state = self._state(account, _class(is_urgent))
         return _read("clearinghouseState", lambda: read_portfolio(account.account_id, state))
 
-    def open_orders(self, account: AccountRef) -> tuple[RestingOrder, ...]:
+    def open_orders(self, account: AccountRef, *, is_urgent: bool = False) -> tuple[RestingOrder, ...]:
         """Read open orders; `openOrders` hides what a trigger is, so this is the front end's request."""
         kind = "frontendOpenOrders"
-        rows = self._client.info(kind, Priority.OPEN, user=account.address, dex="")
+        rows = self._client.info(kind, _class(is_urgent), user=account.address, dex="")
         return _read(kind, lambda: tuple(read_order(row) for row in rows if is_perpetual(row["coin"])))
 
-    def fills_since(self, account: AccountRef, since: datetime) -> tuple[Fill, ...]:
+    def fills_since(self, account: AccountRef, since: datetime, *, is_urgent: bool = False) -> tuple[Fill, ...]:
         """Read fills from an instant on; the venue reaches back 10,000 fills."""
 
         def read(row: Mapping[str, Any]) -> Fill:
             return read_fill(account.account_id, account.address, row)
 
-        rows = self._pages("userFillsByTime", account, since, FILLS_PAGE)
+        rows = self._pages("userFillsByTime", account, since, FILLS_PAGE, _class(is_urgent))
         fills = _read("userFillsByTime", lambda: [read(row) for row in rows if is_perpetual(row["coin"])])
         return tuple(sorted(fills, key=lambda fill: fill.time))
 
@@ -106,18 +107,20 @@ class HyperliquidAccounts:
         limits = self._client.info("userRateLimit", user=account.address)
         return _read("userRateLimit", lambda: (int(limits["nRequestsUsed"]), int(limits["nRequestsCap"])))
 
-    def _state(self, account: AccountRef) -> Any:
-        return self._client.info("clearinghouseState", Priority.OPEN, user=account.address, dex="")
+    def _state(self, account: AccountRef, priority: Priority = Priority.OPEN) -> Any:
+        return self._client.info("clearinghouseState", priority, user=account.address, dex="")
 
     def _role(self, address: str) -> Any:
         return self._client.info("userRole", user=address)
 
-    def _pages(self, kind: str, account: AccountRef, since: datetime, page: int) -> list[Mapping[str, Any]]:
+    def _pages(
+        self, kind: str, account: AccountRef, since: datetime, page: int, priority: Priority = Priority.OPEN
+    ) -> list[Mapping[str, Any]]:
         """Read pages from the last returned time on; that instant comes twice, so equal rows count once."""
         rows: dict[str, Mapping[str, Any]] = {}
         start = to_millis(since)
         for _ in range(MAX_PAGES):
-            answer = self._client.info(kind, Priority.OPEN, user=account.address, startTime=start)
+            answer = self._client.info(kind, priority, user=account.address, startTime=start)
             try:
                 rows.update((str(sorted(row.items())), row) for row in answer)
                 last = max((int(row["time"]) for row in answer), default=start)
@@ -128,6 +131,10 @@ class HyperliquidAccounts:
             # A page that lies within one millisecond would come for ever.
             start = max(last, start + 1)
         raise Retryable("too_many_rows", f"{kind} has more rows since {since.isoformat()} than can be read at once.")
+
+
+def _class(is_urgent: bool) -> Priority:
+    return Priority.URGENT if is_urgent else Priority.OPEN
 
 
 def _read(kind: str, parse: Callable[[], T]) -> T:

@@ -155,7 +155,9 @@ def exchange(answer: Callable[[str, dict[str, Any]], Answer]) -> Iterator[Exchan
 
 @contextmanager
 def client_of(
-    answers: dict[str, Any] | Callable[[str, dict[str, Any]], Answer], **settings: Any
+    answers: dict[str, Any] | Callable[[str, dict[str, Any]], Answer],
+    budget: RequestBudget | None = None,
+    **settings: Any,
 ) -> Iterator[tuple[HyperliquidClient, Exchange]]:
     """A client of a scripted server; a mapping gives the JSON answer to each info type, callables get the request."""
 
@@ -166,7 +168,7 @@ def client_of(
 
     with exchange(by_type if isinstance(answers, dict) else answers) as stub:
         config = HyperliquidConfig(url=stub.url, **settings)
-        client = HyperliquidClient(config, RequestBudget(1_000_000))
+        client = HyperliquidClient(config, budget or RequestBudget(1_000_000))
         try:
             yield client, stub
         finally:

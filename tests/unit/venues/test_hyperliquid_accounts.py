@@ -10,6 +10,7 @@ from domain.orders import Side, TriggerKind
 from tests.unit.venues.build import ACCOUNT, MASTER, NOW, client_of, d, row, stop_row
 from venues.hyperliquid import accounts
 from venues.hyperliquid.accounts import HyperliquidAccounts
+from venues.hyperliquid.limits import RequestBudget
 from venues.hyperliquid.rows import read_ledger
 from venues.hyperliquid.wire import from_millis, to_millis
 
@@ -251,3 +252,20 @@ def test_a_link_has_one_sentence_for_what_is_wrong(facts: dict[str, Any], ok: bo
 
 def test_a_link_shows_when_the_approval_ends():
     assert check(signer=OURS, ends=timedelta(days=90)).valid_until == NOW + timedelta(days=90)
+
+
+def test_after_a_429_reads_that_a_position_waits_for_come_before_the_others():
+    now = [100.0]
+    budget = RequestBudget(1_000_000, wait=timedelta(0), clock=lambda: now[0])
+    answers = {"clearinghouseState": STATE, "frontendOpenOrders": [], "userFillsByTime": []}
+    with client_of(answers, budget=budget) as (client, _):
+        reader = HyperliquidAccounts(client)
+        budget.refused()
+        now[0] += 1.5
+        for ask in (reader.portfolio, reader.open_orders, reader.summary):
+            with pytest.raises(Retryable, match="budget"):
+                ask(ACCOUNT)
+            ask(ACCOUNT, is_urgent=True)
+        with pytest.raises(Retryable, match="budget"):
+            reader.fills_since(ACCOUNT, NOW)
+        assert reader.fills_since(ACCOUNT, NOW, is_urgent=True) == ()

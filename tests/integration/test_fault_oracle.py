@@ -1,0 +1,212 @@
+"""The oracle of the fault suite complains about each kind of broken evidence, and about nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.faults.oracle import UNPROTECTED_BOUND, Evidence, Verdict, judge
+
+OPENED_MS = 1_700_000_000_000
+Change = Callable[[Evidence], Evidence]
+
+
+def order(oid: int, step: str, **changes: Any) -> dict[str, Any]:
+    known = {
+        "oid": oid,
+        "cloid": f"0x{step}",
+        "coin": "ETH",
+        "time": OPENED_MS,
+        "filledSz": "0.1",
+        "status": "filled",
+        "reduceOnly": step != "open",
+        "trigger": None,
+        "isManual": False,
+        "isLiquidation": False,
+        "orderType": "Limit",
+    }
+    return {**known, **changes}
+
+
+def row(step: str, **changes: Any) -> dict[str, Any]:
+    known = {
+        "intent_id": "one",
+        "step": step,
+        "client_id": step,
+        "state": "DONE",
+        "code": "",
+        "opening": step.startswith("open"),
+        "reserved": Decimal(0),
+    }
+    return {**known, **changes}
+
+
+def stop(**changes: Any) -> dict[str, Any]:
+    fired = {"filledSz": "0", "status": "canceled", "time": OPENED_MS + 300, "trigger": {"px": "2000"}}
+    return order(2, "stop", **{**fired, **changes})
+
+
+def clean() -> Evidence:
+    """An intent that opened, was protected and closed."""
+    return Evidence(
+        admitted=[order(1, "open"), stop(), order(3, "close", time=OPENED_MS + 900)],
+        venue_fills=[
+            {"tid": 11, "oid": 1, "coin": "ETH", "time": OPENED_MS},
+            {"tid": 12, "oid": 3, "coin": "ETH", "time": OPENED_MS + 900},
+        ],
+        open_orders=[],
+        positions={},
+        rows=[row("open"), row("stop"), row("close")],
+        fills=[
+            {"trade_id": "11", "coin": "ETH", "side": "buy", "size": Decimal("0.1")},
+            {"trade_id": "12", "coin": "ETH", "side": "sell", "size": Decimal("0.1")},
+        ],
+        intents=[{"id": "one", "phase": "CLOSED", "stop_px": Decimal(2000)}],
+        slots=[],
+    )
+
+
+def held() -> Evidence:
+    """The same intent while its position is still open and its owner lives."""
+    return replace(
+        clean(),
+        admitted=[order(1, "open"), stop(status="open")],
+        venue_fills=clean().venue_fills[:1],
+        open_orders=[stop(status="open")],
+        positions={"ETH": Decimal("0.1")},
+        rows=[row("open"), row("stop", state="DONE")],
+        fills=clean().fills[:1],
+        intents=[{"id": "one", "phase": "PROTECTED", "stop_px": Decimal(2000)}],
+        slots=[{"instrument": "ETH", "owner_intent": "one"}],
+        running=frozenset({"one"}),
+    )
+
+
+def with_order(*more: dict[str, Any]) -> Change:
+    return lambda evidence: replace(evidence, admitted=[*evidence.admitted, *more])
+
+
+def with_rows(*more: dict[str, Any]) -> Change:
+    return lambda evidence: replace(evidence, rows=[*evidence.rows, *more])
+
+
+def without_a_fill(evidence: Evidence) -> Evidence:
+    """Neither position nor sum differ when a round trip is missing: only the trade ids tell."""
+    round_trip = [{"tid": 21, "oid": 1, "coin": "SOL", "time": OPENED_MS}]
+    return replace(evidence, venue_fills=[*evidence.venue_fills, *round_trip])
+
+
+def drained(after_ms: int) -> Change:
+    at = datetime.fromtimestamp((OPENED_MS + after_ms) / 1000, UTC)
+    return lambda evidence: replace(evidence, drained_at=at)
+
+
+def opened_twice(evidence: Evidence) -> Evidence:
+    return with_rows(row("open.2"))(with_order(order(4, "open.2"))(evidence))
+
+
+BROKEN: dict[str, tuple[str, Change]] = {
+    "two effective orders of one step": ("duplicates", with_order(order(4, "open"))),
+    "a second order of one step that only rests": (
+        "duplicates",
+        with_order(order(4, "open", status="open", filledSz="0")),
+    ),
+    "two openings of one intent": ("duplicates", opened_twice),
+    "an order that no row knows": ("orphans", with_order(order(4, "strange", filledSz="0", status="canceled"))),
+    "an order without a name": ("orphans", with_order(order(4, "x", cloid=None))),
+    "a position that the fills do not explain": (
+        "lost",
+        lambda e: replace(e, positions={"ETH": Decimal("0.05")}, running=frozenset({"one"})),
+    ),
+    "fills that no position explains": ("lost", lambda e: replace(e, fills=e.fills[:1])),
+    "a fill that is not journaled": ("lost", without_a_fill),
+    "an order left over without a position": ("orphans", lambda e: replace(e, open_orders=[stop(status="open")])),
+    "a row still alive": ("unresolved", with_rows(row("close.2", state="UNKNOWN"))),
+    "a reservation left over": ("unresolved", with_rows(row("open.2", state="APPROVED", reserved=Decimal(100)))),
+    "an intent that nobody runs": (
+        "unresolved",
+        lambda e: replace(e, intents=[{"id": "one", "phase": "PROTECTED", "stop_px": None}]),
+    ),
+    "a slot of an owner that has ended": (
+        "unresolved",
+        lambda e: replace(e, slots=[{"instrument": "ETH", "owner_intent": "one"}]),
+    ),
+    "an opening order after DRAINED": ("after_drain", drained(-1)),
+}
+
+
+def test_clean_evidence_is_not_complained_about() -> None:
+    verdict = judge(clean())
+    assert (verdict.words, verdict.unprotected_s, verdict.is_clean) == ([], 0.3, True)
+
+
+def test_a_protected_position_with_a_living_owner_is_clean() -> None:
+    assert judge(held()).words == []
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_broken_piece_of_evidence_is_found(name: str) -> None:
+    kind, change = BROKEN[name]
+    assert judge(change(clean())).counts[kind] >= 1
+
+
+def test_an_order_admitted_before_drained_is_no_violation() -> None:
+    assert judge(drained(1)(clean())).is_clean
+
+
+def test_a_reducing_order_after_drained_is_no_violation() -> None:
+    late = drained(500)(clean())
+    assert judge(late).counts["after_drain"] == 0
+
+
+def test_a_cancelled_and_unfilled_copy_is_no_duplicate() -> None:
+    copy = order(4, "open", filledSz="0", status="rejected")
+    assert judge(with_order(copy)(clean())).is_clean
+
+
+def test_a_trade_by_hand_is_no_orphan() -> None:
+    by_hand = order(4, "x", cloid=None, isManual=True)
+    assert judge(with_order(by_hand)(clean())).is_clean
+
+
+def test_a_position_whose_owner_has_ended_is_an_orphan() -> None:
+    assert judge(replace(held(), running=frozenset())).counts["orphans"] == 1
+
+
+def test_a_position_with_a_free_slot_is_an_orphan() -> None:
+    assert judge(replace(held(), slots=[])).counts["orphans"] == 1
+
+
+def test_a_late_stop_is_measured_and_breaks_the_bound() -> None:
+    late_ms = OPENED_MS + int(UNPROTECTED_BOUND * 1000) + 1
+    verdict = judge(replace(held(), admitted=[order(1, "open"), stop(status="open", time=late_ms)]))
+    assert verdict.unprotected_s > UNPROTECTED_BOUND
+    assert not verdict.is_clean
+
+
+def test_a_position_that_never_got_its_stop_was_unprotected_for_ever() -> None:
+    verdict = judge(replace(held(), admitted=[order(1, "open")], open_orders=[]))
+    assert verdict.unprotected_s == float("inf")
+
+
+def test_a_stop_that_the_venue_rejected_protects_nothing() -> None:
+    refused = stop(status="rejected")
+    assert judge(replace(held(), admitted=[order(1, "open"), refused], open_orders=[])).unprotected_s == float("inf")
+
+
+def test_seconds_without_protection_after_a_kill_are_counted_apart() -> None:
+    late = replace(held(), admitted=[order(1, "open"), stop(status="open", time=OPENED_MS + 60_000)], disturbed=True)
+    verdict = judge(late)
+    assert (verdict.unprotected_s, verdict.unprotected_disturbed_s) == (0.0, 60.0)
+
+
+def test_verdicts_add_up() -> None:
+    total = Verdict()
+    total.add(judge(drained(-1)(clean())))
+    total.add(judge(opened_twice(clean())))
+    assert (total.counts["after_drain"], total.counts["duplicates"], total.unprotected_s) == (1, 1, 0.3)
