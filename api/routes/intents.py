@@ -82,6 +82,12 @@ def cancel_intent(intent_id: Id, _body: EmptyBody, parts: Ports, me: Me, _: idem
     return asking.tell(parts, me, intent_id, "cancel")
 
 
+@router.post("/intents/{intent_id}/execute", status_code=HTTPStatus.ACCEPTED)
+def execute_intent(intent_id: Id, _body: EmptyBody, parts: Ports, me: Me, _: idempotency.Key) -> IntentView:
+    """Open now, without waiting for the criteria any longer."""
+    return asking.tell(parts, me, intent_id, "execute")
+
+
 @router.post("/intents/{intent_id}/close", status_code=HTTPStatus.ACCEPTED)
 def close_intent(intent_id: Id, body: ReasonBody, parts: Ports, me: Me, _: idempotency.Key) -> IntentView:
     """Close the position that the intent owns."""

@@ -103,9 +103,7 @@ async def test_an_order_that_provably_never_ran_is_placed_once_more_under_a_new_
 ) -> None:
     fakes = IntentFakes(
         place=lambda order: (
-            filled(order.key)
-            if order.key.step == "open.2"
-            else ended(order.key, OrderState.EXPIRED, "nonce_burned")
+            filled(order.key) if order.key.step == "open.2" else ended(order.key, OrderState.EXPIRED, "nonce_burned")
         )
     )
     async with fleet(time_skipping, fakes):
@@ -240,6 +238,16 @@ async def test_criteria_are_waited_for_and_expire(time_skipping: WorkflowEnviron
     assert "approve" not in fakes.names()
 
 
+async def test_execute_ends_the_wait_for_criteria(time_skipping: WorkflowEnvironment) -> None:
+    fakes = IntentFakes(criteria=silent)
+    policy = IntentPolicy(criteria=Criteria(mark_below=Price(Decimal(90_000))))
+    async with fleet(time_skipping, fakes):
+        handle = await start(time_skipping, TradeIntentInput(intent=a_wish(policy=policy)))
+        await in_phase(handle, IntentPhase.WAITING)
+        await handle.signal("execute")
+        await in_phase(handle, IntentPhase.PROTECTED)
+
+
 async def test_an_order_whose_working_time_is_over_expires(time_skipping: WorkflowEnvironment) -> None:
     policy = replace(LIMIT, work_for=timedelta(minutes=5))
     fakes = IntentFakes(place=lambda order: ended(order.key, OrderState.WORKING))
@@ -266,9 +274,7 @@ async def test_an_amendment_with_its_prices_crossed_is_refused(time_skipping: Wo
         handle = await start(time_skipping, TradeIntentInput(intent=a_wish()))
         await in_phase(handle, IntentPhase.PROTECTED)
         with pytest.raises(WorkflowUpdateFailedError) as refusal:
-            await handle.execute_update(
-                TradeIntentWorkflow.amend, Amendment(take_profit_px=Price(Decimal(80_000)))
-            )
+            await handle.execute_update(TradeIntentWorkflow.amend, Amendment(take_profit_px=Price(Decimal(80_000))))
     assert isinstance(refusal.value.cause, ApplicationError)
     assert refusal.value.cause.type == "amend_refused"
 

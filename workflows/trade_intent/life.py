@@ -33,6 +33,7 @@ class IntentLife:
         self._code = ""
         self._reason = ""
         self._news = start.progress.review_due
+        self._execute_now = False
         self._owner_report: OwnerReport | None = None
         self._unknown_since: datetime | None = None
         self._since = workflow.now()
@@ -42,6 +43,11 @@ class IntentLife:
     def cancel(self) -> None:
         """End the opening order, or the wait for it; a position that is already open stays."""
         self._progress = replace(self._progress, cancel_requested=True)
+
+    @workflow.signal
+    def execute(self) -> None:
+        """Open now: wait for the criteria no longer."""
+        self._execute_now = True
 
     @workflow.signal
     def close(self, request: CloseRequest | None = None) -> None:

@@ -70,11 +70,12 @@ class TradeIntentWorkflow(IntentLife):
             return True
         self._show(IntentPhase.WAITING)
         waiting = self._calls.wait_for_criteria(until=policy.wait_until)
-        await workflow.wait_condition(lambda: waiting.done() or self._progress.cancel_requested)
+        await workflow.wait_condition(lambda: waiting.done() or self._progress.cancel_requested or self._execute_now)
         if not waiting.done():
             waiting.cancel()
-            self._end(IntentPhase.CANCELLED, "cancelled", "Cancelled while it waited for its criteria.")
-            return False
+            if self._progress.cancel_requested:
+                self._end(IntentPhase.CANCELLED, "cancelled", "Cancelled while it waited for its criteria.")
+            return not self._progress.cancel_requested
         try:
             await waiting
         except ActivityError:
