@@ -136,6 +136,18 @@ def test_a_fee_that_was_changed_is_named_and_explains_itself():
     assert (difference.kind, difference.amount) == (KIND.FEE, d("0.25"))
 
 
+def test_a_fee_that_differs_by_what_the_venue_cuts_off_is_the_same():
+    cut = replace(OPENED, fee=money("2.250001"))
+    assert compare(venue("9997.749999"), books(), fills=[cut]) == ()
+
+
+def test_a_movement_without_a_name_is_known_by_its_time():
+    (unnamed,) = compare(venue("9996.25"), books(), movements=[FUNDING])
+    named = Entry(NOW, "transfer", money("1"), reference="t-1")
+    (one,) = compare(venue("9998.75"), books(), movements=[named])
+    assert (unnamed.reference, one.reference) == (FUNDING.time.isoformat(), "t-1")
+
+
 def test_an_open_order_that_is_not_ours_is_named():
     order = RestingOrder(
         coin="ETH",
