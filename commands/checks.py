@@ -114,7 +114,7 @@ def _stored(made: Engine, settings: Settings) -> Iterator[Finding]:
             "epoch",
             "epoch_unconfirmed",
             "This database was restored or cloned; nothing is opened.",
-            "Make sure that no other deployment uses it, then confirm it: `holdfast release --epoch`.",
+            "Make sure that no other deployment uses it, then confirm it: `holdfast doctor --confirm`.",
         )
     if unknown:
         yield warning(

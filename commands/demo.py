@@ -26,9 +26,10 @@ class Recipe:
     """How the demo's agents trade."""
 
     agents: int = 3
-    cycle: timedelta = timedelta(seconds=60)
+    cycle: timedelta = timedelta(seconds=30)
     interval: str = "5m"
-    settings: tuple[tuple[str, str], ...] = ()
+    # Eager: whoever tries the demo sees a trade at once, not after the next crossing.
+    settings: tuple[tuple[str, str], ...] = (("eager", "true"), ("hold_cycles", "20"), ("conviction", "0.3"))
 
     def names(self) -> Iterator[tuple[int, str]]:
         """Yield (account number, coin) of each agent: two agents on one instrument would be in each other's way."""

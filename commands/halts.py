@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,7 +24,6 @@ from runtime.secrets import KeyRing
 from runtime.settings import Settings
 from runtime.temporal_client import connect
 from storage.postgres.engine import engine as make_engine
-from storage.postgres.epochs import PostgresEpochs
 from storage.postgres.halts import PostgresHalts
 from storage.records import HaltRecord
 from workflows import ids
@@ -61,17 +59,12 @@ def halt(
 def release(
     scope: Scope = HaltScope.PLATFORM,
     key: ScopeKey = "",
-    epoch: Annotated[
-        bool, typer.Option("--epoch", help="Confirm that this restored or cloned database may trade here.")
-    ] = False,
     as_json: Json = False,
 ) -> None:
     """End a halt: the row is released, the kill-switch file removed, the PlatformWorkflow told."""
     settings = load_settings()
     by = f"cli:{getpass.getuser()}"
     with books(settings) as made:
-        if epoch:
-            PostgresEpochs(made).confirm(_deployment(settings), by)
         released = PostgresHalts(made).release(scope.value, _checked(scope, key), by)
     with suppress(FileNotFoundError):
         settings.halt_file.unlink()
@@ -175,10 +168,3 @@ def _checked(scope: HaltScope, key: str) -> str:
             "bad_scope", "The platform takes no key; a venue, a user and an agent need one.", action="See --help."
         )
     return key
-
-
-def _deployment(settings: Settings) -> str:
-    file: Path = settings.holdfast_home / "deployment.id"
-    if not file.exists():
-        raise Refused("no_deployment", f"{file} does not exist.", action="Start a worker once, then confirm.")
-    return file.read_text(encoding="ascii").strip()

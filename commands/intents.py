@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.client import Api, connect
+from commands.exits import Exit
 from commands.output import Json, print_fields, print_json, print_rows, say
 
 app = typer.Typer(help="Intents: open, close, cancel, amend, show, list.", no_args_is_help=True)
@@ -13,6 +14,7 @@ app = typer.Typer(help="Intents: open, close, cancel, amend, show, list.", no_ar
 IntentId = Annotated[str, typer.Argument(help="The intent's id.")]
 Account = Annotated[str, typer.Option(help="Account id; may be left out where there is one account only.")]
 COLUMNS = ("id", "coin", "kind", "side", "phase", "code", "filled_size", "average_px", "stop_px", "realised_pnl")
+ENDED_BADLY = frozenset({"REFUSED", "EXPIRED", "FAILED"})
 SETTLED = frozenset({"FILLED", "PROTECTED", "CLOSED", "CANCELLED", "REFUSED", "EXPIRED", "FAILED"})
 
 
@@ -108,6 +110,9 @@ def _follow(api: Api, intent: dict[str, Any], seconds: int, *, as_json: bool, un
         time.sleep(0.3)
         intent = api.get(f"/api/intents/{intent['id']}")
     _show(intent, as_json=as_json)
+    if intent["phase"] in ENDED_BADLY:
+        # What happened was printed above.
+        raise typer.Exit(Exit.REFUSED)
 
 
 def _show(intent: dict[str, Any], *, as_json: bool) -> None:

@@ -13,10 +13,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 
 Row = Mapping[str, object]
 
+PIPE_WIDTH = 240
+
 
 def console(*, is_error: bool = False) -> Console:
     """Make a console on the stream as it is now: tests and pipes replace it."""
-    return Console(stderr=is_error, highlight=False, soft_wrap=True)
+    made = Console(stderr=is_error, highlight=False, soft_wrap=True)
+    # Not a terminal: nobody sees a width, and an id that was cut is of no use.
+    return made if made.is_terminal else Console(stderr=is_error, highlight=False, soft_wrap=True, width=PIPE_WIDTH)
 
 
 def say(text: str) -> None:
@@ -52,7 +56,9 @@ def print_fields(value: Row, *, as_json: bool) -> None:
 
 def table_of(rows: Iterable[Row], columns: Sequence[str], title: str = "") -> Table:
     """Build a table; a column missing in a row stays empty."""
-    table = Table(*columns, title=title or None, header_style="bold")
+    table = Table(title=title or None, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=column == "id" or column.endswith("_id"))
     for row in rows:
         table.add_row(*(_shown(row.get(column, "")) for column in columns))
     return table
