@@ -74,7 +74,7 @@ def create_app(given: Given | None = None) -> FastAPI:
         version="1",
         description="Durable trading agents and order intents.",
         openapi_url="/api/openapi.json",
-        docs_url="/api/docs",
+        docs_url="/docs",
         redoc_url=None,
         lifespan=_lifespan_of(given, chosen),
     )

@@ -20,6 +20,7 @@ from domain.intents import (
     IntentKind,
     IntentPhase,
     IntentPolicy,
+    IntentReport,
     Protection,
     api_intent_id,
 )
@@ -110,10 +111,17 @@ def _policy(body: IntentBody) -> IntentPolicy:
         tif=body.tif,
         criteria=_criteria(body.criteria),
         wait_until=None if body.wait_seconds is None else datetime.now(UTC) + _duration(body.wait_seconds),
-        check_every=_duration(body.check_seconds),
+        check_every=_duration(_check_seconds(body)),
         work_for=None if body.work_seconds is None else _duration(body.work_seconds),
         max_age=_duration(body.max_age_seconds),
     )
+
+
+def _check_seconds(body: IntentBody) -> Decimal:
+    """Look at least ten times: the server ends a wait at once when the next look would come after its end."""
+    if body.wait_seconds is None:
+        return body.check_seconds
+    return min(body.check_seconds, max(body.wait_seconds / 10, Decimal(1)))
 
 
 def _criteria(body: CriteriaBody) -> Criteria:
@@ -179,12 +187,22 @@ def _not_stored_yet(parts: Parts, me: Caller, intent_id: str) -> IntentView:
         id=intent_id,
         user_id=me.user_id,
         coin=seen.instrument,
-        phase=IntentPhase.CREATED if seen.is_running else IntentPhase.FAILED,
+        phase=IntentPhase.CREATED,
         as_of=datetime.now(UTC),
         source="workflow",
     )
+    if not seen.is_running:
+        return _ended(parts, view)
     status = parts.executions.query(ids.intent(intent_id), IntentStatus)
     return view if status is None else laid_over(view, status)
+
+
+def _ended(parts: Parts, view: IntentView) -> IntentView:
+    """Show how an intent without a row ended: it never reached the journal, so its workflow alone knows."""
+    report = parts.executions.result(ids.intent(view.id), IntentReport)
+    if report is None:
+        return view.model_copy(update={"phase": IntentPhase.FAILED})
+    return view.model_copy(update={"phase": report.phase, "code": report.code, "reason": report.reason})
 
 
 def _price(value: Decimal | None) -> Price | None:

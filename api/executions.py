@@ -12,6 +12,7 @@ import anyio.from_thread
 from temporalio.client import (
     Client,
     WorkflowExecutionStatus,
+    WorkflowFailureError,
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
@@ -98,6 +99,10 @@ class Executions:
     def see(self, workflow_id: str) -> Seen | None:
         """Describe a workflow; None when the server does not know it."""
         return self._wait(self._see(workflow_id))
+
+    def result(self, workflow_id: str, kind: type[T]) -> T | None:
+        """What an ended workflow returned; None when it returned nothing."""
+        return self._wait(self._result(workflow_id, kind))
 
     def answers(self) -> bool:
         """Say whether the server answers."""
@@ -186,6 +191,14 @@ class Executions:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise
+
+    async def _result(self, workflow_id: str, kind: type[T]) -> T | None:
+        handle = (await self.client()).get_workflow_handle(workflow_id, result_type=kind)
+        try:
+            answer: T = await handle.result(rpc_timeout=CALL_TIMEOUT)
+        except WorkflowFailureError:
+            return None
+        return answer
 
     async def _see(self, workflow_id: str) -> Seen | None:
         handle = (await self.client()).get_workflow_handle(workflow_id)

@@ -19,7 +19,7 @@ MOST_BYTES = 256 * 1024
 TRACE_HEADER = "X-Trace-Id"
 REQUEST_HEADER = "X-Request-Id"
 _TRACE = re.compile(r"[A-Za-z0-9._\-]{8,64}")
-_DOCS = "/api/docs"
+_DOCS = "/docs"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

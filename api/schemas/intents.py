@@ -46,7 +46,7 @@ class IntentBody(Body):
     take_profit_px: Positive | None = None
     criteria: CriteriaBody = CriteriaBody()
     wait_seconds: Wait | None = None
-    check_seconds: Annotated[Number, Field(ge=1, le=86_400)] = Decimal(60)
+    check_seconds: Annotated[Number, Field(ge=1, le=86_400)] = Decimal(10)
     work_seconds: Wait | None = None
     max_age_seconds: Annotated[Number, Field(gt=0, le=LONGEST_AGE)] = Decimal(30)
     reason: Reason = ""

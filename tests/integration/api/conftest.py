@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 import time
 import uuid
@@ -28,6 +29,8 @@ from api.deps import Parts
 from domain.accounts import AccountRef
 from runtime.loading import load_settings
 from runtime.namespaces import prepare_namespace
+from runtime.ports import free_port
+from runtime.postgres import Postgres
 from runtime.secrets import KeyRing
 from runtime.settings import Settings
 from runtime.temporal_client import connect
@@ -40,9 +43,6 @@ from tests.stack.paper import Paper
 from workflows import attributes, ids
 
 T = TypeVar("T")
-
-ADDRESS = "0x" + "ab" * 20
-SECOND_ADDRESS = "0x" + "cd" * 20
 
 
 class Background:
@@ -75,8 +75,9 @@ class Temporal:
 class Api:
     """One user's view of the served API."""
 
-    def __init__(self, base_url: str, key: str) -> None:
+    def __init__(self, base_url: str, key: str, name: str = "") -> None:
         self.base_url = base_url
+        self.name = name
         self.key = key
         self.http = httpx.Client(base_url=base_url, timeout=20, headers={"Authorization": f"Bearer {key}"})
 
@@ -129,11 +130,11 @@ class Served:
 
     def user(self, name: str = "", *, is_admin: bool = False, scopes: tuple[Scope, ...] = (Scope.ADMIN,)) -> Api:
         users = PostgresUsers(self.engine)
-        made = users.add(name or f"user-{uuid.uuid4().hex[:8]}", is_admin=is_admin)
-        return self.client(users.issue(made.user_id, scopes=scopes).secret)
+        made = users.add(f"{name or 'user'}-{uuid.uuid4().hex[:8]}", is_admin=is_admin)
+        return self.client(users.issue(made.user_id, scopes=scopes).secret, made.name)
 
-    def client(self, key: str) -> Api:
-        api = Api(self.base_url, key)
+    def client(self, key: str, name: str = "") -> Api:
+        api = Api(self.base_url, key, name)
         self._clients.append(api)
         return api
 
@@ -211,28 +212,39 @@ def logged() -> Iterator[list[Any]]:
         yield entries
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def served(
-    database: str, temporal: Temporal, paper: Paper, keys: KeyRing, tmp_path: Path, free_port: Callable[[], int]
+    postgres: Postgres,
+    migrated_template: str,
+    temporal: Temporal,
+    paper: Paper,
+    keys: KeyRing,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Served]:
-    environment = _environment(tmp_path, temporal.address, temporal.namespace, paper.url)
-    settings = load_settings(environment, env_file=None)
-    yield from _serving(settings, database, keys, free_port())
+    """One API for every test that keeps to users of its own."""
+    url = postgres.create_database(f"api_{uuid.uuid4().hex}", template=migrated_template)
+    environment = _environment(tmp_path_factory.mktemp("home"), temporal.address, temporal.namespace, paper.url)
+    yield from serving(load_settings(environment, env_file=None), url, keys)
 
 
 @pytest.fixture
-def served_without_temporal(
-    database: str, keys: KeyRing, tmp_path: Path, free_port: Callable[[], int]
-) -> Iterator[Served]:
+def alone(database: str, temporal: Temporal, paper: Paper, keys: KeyRing, tmp_path: Path) -> Iterator[Served]:
+    """An API of this test's own, for what concerns every user."""
+    environment = _environment(tmp_path, temporal.address, temporal.namespace, paper.url)
+    yield from serving(load_settings(environment, env_file=None), database, keys)
+
+
+@pytest.fixture
+def served_without_temporal(database: str, keys: KeyRing, tmp_path: Path) -> Iterator[Served]:
     nobody = f"127.0.0.1:{free_port()}"
     settings = load_settings(_environment(tmp_path, nobody, "default"), env_file=None)
-    yield from _serving(settings, database, keys, free_port())
+    yield from serving(settings, database, keys)
 
 
-def _serving(settings: Settings, database: str, keys: KeyRing, port: int) -> Iterator[Served]:
+def serving(settings: Settings, database: str, keys: KeyRing) -> Iterator[Served]:
     engine = make_engine(database, pool_size=5, max_overflow=5)
     given = Given(settings=settings, engine=engine, keys=keys, registry=CollectorRegistry(), has_logging=False)
-    served = Served(create_app(given), port, engine)
+    served = Served(create_app(given), free_port(), engine)
     served.start()
     yield served
     served.stop()
@@ -241,19 +253,23 @@ def _serving(settings: Settings, database: str, keys: KeyRing, port: int) -> Ite
 @pytest.fixture
 def ann(served: Served) -> Api:
     """An administrator with one account."""
-    return _with_account(served, served.user("ann", is_admin=True), ADDRESS)
+    return with_account(served.user("ann", is_admin=True))
 
 
 @pytest.fixture
 def bob(served: Served) -> Api:
     """Another user with an account of his own."""
-    return _with_account(served, served.user("bob"), SECOND_ADDRESS)
+    return with_account(served.user("bob"))
 
 
-def _with_account(served: Served, api: Api, address: str) -> Api:
-    answer = api.post("/api/accounts", {"network": "paper", "address": address})
+def with_account(api: Api, address: str = "") -> Api:
+    answer = api.post("/api/accounts", {"network": "paper", "address": address or random_address()})
     assert answer.status_code == 201, answer.text
     return api
+
+
+def random_address() -> str:
+    return f"0x{secrets.token_hex(20)}"
 
 
 def account_ref(api: Api) -> AccountRef:

@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from domain.agents import AgentStatus
-from domain.intents import IntentPhase
+from domain.intents import IntentPhase, IntentReport
 from workflows.account.messages import AccountInput, AccountStatus
 from workflows.platform.messages import Halt, HaltTimes, PlatformInput, Release
 from workflows.stream_shard.messages import StreamShardInput
@@ -78,8 +78,13 @@ class TradeIntent:
         )
 
     @workflow.run
-    async def run(self, start: TradeIntentInput) -> None:
+    async def run(self, start: TradeIntentInput) -> IntentReport:
         await workflow.wait_condition(lambda: self._status.phase is not IntentPhase.WORKING)
+        code, reason = self._status.code, self._status.reason
+        coin = start.intent.coin
+        return IntentReport(
+            intent_id=start.intent.intent_id, coin=coin, phase=self._status.phase, code=code, reason=reason
+        )
 
     @workflow.signal
     def cancel(self) -> None:

@@ -5,10 +5,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import delete
 
 from domain.accounts import HeldPosition, Portfolio
 from domain.intents import api_intent_id
 from domain.money import Money, Price, Quantity
+from storage.postgres.engine import transaction
+from storage.postgres.tables import idempotency
 from tests.integration.api.conftest import Api, Served, Temporal, account_ref, wait_for
 from workflows import ids
 
@@ -49,13 +52,8 @@ def test_a_repetition_after_a_lost_answer_finds_the_intent_that_was_started(ann:
     key = str(uuid.uuid4())
     first = ann.post("/api/intents", OPEN, key=key).json()
     # As after a crash between the start and the stored answer.
-    from sqlalchemy import delete
-
-    from storage.postgres.engine import transaction
-    from storage.postgres.tables import idempotency
-
     with transaction(served.engine) as connection:
-        connection.execute(delete(idempotency))
+        connection.execute(delete(idempotency).where(idempotency.c.key == key))
     again = ann.post("/api/intents", {**OPEN, "size": "7"}, key=key)
     assert again.status_code == 202, again.text
     assert (again.json()["id"], again.json()["source"]) == (first["id"], "workflow")
@@ -79,6 +77,8 @@ def test_an_intent_is_cancelled_once(ann: Api) -> None:
     assert ann.post(f"/api/intents/{intent_id}/cancel").status_code == 202
     wait_for(lambda: ann.post(f"/api/intents/{intent_id}/cancel").status_code == 409)
     assert ann.code(ann.post(f"/api/intents/{intent_id}/cancel")) == "intent_over"
+    shown = ann.get(f"/api/intents/{intent_id}").json()
+    assert (shown["phase"], shown["source"]) == ("CANCELLED", "workflow")
 
 
 def test_an_amendment_answers_with_the_new_status(ann: Api) -> None:
@@ -172,4 +172,5 @@ def test_a_limit_intent_with_criteria_reaches_its_workflow_as_asked(ann: Api, te
     assert policy.max_age.total_seconds() == 12.5
     assert policy.work_for is not None
     assert policy.wait_until is not None
+    assert policy.check_every.total_seconds() == 6
     assert start.intent.user_id == ann.get("/api/auth/me").json()["user_id"]

@@ -16,6 +16,8 @@ from api import live
 from tests.integration.api.conftest import Api, Served, wait_for
 from tests.stack.paper import Paper
 
+EVENTS = 80
+
 
 @contextmanager
 def socket(api: Api, hello: dict[str, Any] | str | None = None, **headers: str) -> Iterator[ClientConnection]:
@@ -139,19 +141,21 @@ def test_silence_brings_heartbeats(ann: Api, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_slow_consumer_is_closed_and_others_are_served(
     ann: Api, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "SEND_SECONDS", 0.5)
+    monkeypatch.setattr(live, "SEND_SECONDS", 1.0)
     user = user_of(ann)
+    seen: list[int] = []
     with socket(ann, {"after": 0}) as slow, socket(ann, {}) as quick:
         slow.socket.setsockopt(*_small_buffer())
         read(slow)
-        ready = read(quick)
+        read(quick)
+        reader = threading.Thread(target=lambda: seen.extend(read(quick)["id"] for _ in range(EVENTS)))
+        reader.start()
         # Nobody reads `slow`: the library's own reader stops once its buffer is full, then TCP's fill.
-        total = _flood(served, user)
-        last = ready["after"]
-        for _ in range(total):
-            last = read(quick)["id"]
-        assert last > ready["after"]
+        newest = _flood(served, user)
+        reader.join(30)
+        assert seen[-1] == newest
         wait_for(lambda: len(served.app.state.hub._listeners.get(user, ())) == 1)
+        assert closed_with(slow) == live.CLOSE_SLOW
 
 
 def _small_buffer() -> tuple[int, int, int]:
@@ -162,9 +166,11 @@ def _small_buffer() -> tuple[int, int, int]:
 
 def _flood(served: Served, user: str) -> int:
     """Write more than the buffers of a connection hold, in a form that does not compress."""
-    for _ in range(80):
-        served.parts.events.append(user, "intent", {"text": base64.b64encode(secrets.token_bytes(300_000)).decode()})
-    return 80
+    newest = 0
+    for _ in range(EVENTS):
+        text = base64.b64encode(secrets.token_bytes(300_000)).decode()
+        newest = served.parts.events.append(user, "intent", {"text": text})
+    return newest
 
 
 def test_a_lost_database_connection_does_not_end_the_stream(ann: Api, served: Served) -> None:

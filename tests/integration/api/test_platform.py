@@ -1,20 +1,34 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from eth_account import Account
 from sqlalchemy import text
 
 from storage.postgres.engine import transaction
 from storage.records import Scope
-from tests.integration.api.conftest import SECOND_ADDRESS, Api, Served, Temporal
+from tests.integration.api.conftest import Api, Served, Temporal, random_address
 from tests.stack.paper import Paper
 from workflows import ids
 from workflows.platform.messages import HaltTimes
 
-KEY = "0x" + "11" * 32
-KEY_ADDRESS = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wallet:
+    """An agent's key and address."""
+
+    key: str
+    address: str
+
+
+@pytest.fixture
+def wallet() -> Wallet:
+    """A new agent wallet: an agent address is never used twice."""
+    made = Account.create()
+    return Wallet(key=f"0x{made.key.hex().removeprefix('0x')}", address=made.address.lower())
 
 
 def told(temporal: Temporal) -> set[tuple[str, str]]:
@@ -23,9 +37,8 @@ def told(temporal: Temporal) -> set[tuple[str, str]]:
     return {(halt.scope, halt.key) for halt in status.halts}
 
 
-def test_a_halt_is_closed_when_it_is_answered_and_the_platform_knows(
-    ann: Api, served: Served, temporal: Temporal
-) -> None:
+def test_a_halt_is_closed_when_it_is_answered_and_the_platform_knows(alone: Served, temporal: Temporal) -> None:
+    ann = alone.user("ann", is_admin=True)
     answer = ann.post("/admin/emergency-halt", {"reason": "flash crash"})
     assert answer.status_code == 200, answer.text
     halt = answer.json()
@@ -34,13 +47,13 @@ def test_a_halt_is_closed_when_it_is_answered_and_the_platform_knows(
     assert ("platform", "") in told(temporal)
     assert ann.get("/api/health").json()["trading_halted"] is True
     assert ann.get("/api/status").json()["trading_halted"] is True
-    record = served.parts.halts.in_force()[0]
-    served.parts.halts.mark_drained(record.id)
+    record = alone.parts.halts.in_force()[0]
+    alone.parts.halts.mark_drained(record.id)
     assert ann.get("/admin/halt").json()["halts"][0]["drained"] is True
     released = ann.post("/admin/release")
     assert (released.json()["released"], released.json()["trading_halted"]) == (True, False)
     assert ("platform", "") not in told(temporal)
-    acts = [entry.action for entry in served.parts.audit.entries(object_="platform").items]
+    acts = [entry.action for entry in alone.parts.audit.entries(object_="platform").items]
     assert acts == ["release", "halt"]
 
 
@@ -53,7 +66,7 @@ def test_a_halt_is_closed_while_temporal_is_away(served_without_temporal: Served
 
 def test_without_temporal_a_start_is_unavailable_and_says_when_to_try_again(served_without_temporal: Served) -> None:
     admin = served_without_temporal.user("ann", is_admin=True)
-    answer = admin.post("/api/accounts", {"network": "paper", "address": SECOND_ADDRESS})
+    answer = admin.post("/api/accounts", {"network": "paper", "address": random_address()})
     assert (answer.status_code, admin.code(answer)) == (503, "no_temporal")
     assert int(answer.headers["Retry-After"]) >= 1
     assert admin.get("/api/health").json()["parts"] == {"database": "ok", "temporal": "unavailable"}
@@ -65,20 +78,21 @@ def test_without_temporal_a_start_is_unavailable_and_says_when_to_try_again(serv
 @pytest.mark.parametrize(("is_admin", "scope"), [(False, Scope.ADMIN), (True, Scope.TRADE), (False, Scope.READ)])
 def test_halting_needs_an_administrators_admin_key(served: Served, path: str, is_admin: bool, scope: Scope) -> None:
     api = served.user(is_admin=is_admin, scopes=(scope,))
+    before = served.parts.halts.in_force()
     answer = api.post(path)
     assert (answer.status_code, api.code(answer)) == (403, "scope_missing")
-    assert served.parts.halts.in_force() == ()
+    assert served.parts.halts.in_force() == before
     assert api.get("/admin/halt").status_code == 403
 
 
-def test_a_user_pauses_and_resumes_only_his_own_trading(ann: Api, bob: Api, served: Served) -> None:
+def test_a_user_pauses_and_resumes_only_his_own_trading(ann: Api, bob: Api) -> None:
     paused = bob.post("/api/control/pause", {"reason": "holiday"})
     assert (paused.status_code, paused.json()["scope"]) == (200, "user")
     assert bob.get("/api/status").json()["halts"][0]["reason"] == "holiday"
     assert ann.get("/api/status").json()["halts"] == []
     assert ann.post("/api/control/resume").json()["released"] is False
     assert bob.post("/api/control/resume").json()["released"] is True
-    assert served.parts.halts.in_force() == ()
+    assert bob.get("/api/status").json()["halts"] == []
 
 
 def test_a_user_cannot_release_what_an_administrator_halted(ann: Api, bob: Api) -> None:
@@ -103,7 +117,7 @@ def test_a_wrong_key_is_unauthenticated(served: Served, token: str) -> None:
 
 def test_a_revoked_key_stops_working(served: Served) -> None:
     users = served.parts.users
-    user = users.add("carol")
+    user = users.add(f"carol-{random_address()}")
     issued = users.issue(user.user_id)
     api = served.client(issued.secret)
     assert api.get("/api/auth/me").status_code == 200
@@ -128,14 +142,14 @@ def test_every_post_needs_an_idempotency_key(served: Served) -> None:
         assert (answer.status_code, api.code(answer)) == (400, "idempotency_key_missing"), path
 
 
-def test_an_agent_key_goes_in_and_never_comes_out(ann: Api, served: Served) -> None:
+def test_an_agent_key_goes_in_and_never_comes_out(ann: Api, served: Served, wallet: Wallet) -> None:
     account = ann.get("/api/accounts").json()["items"][0]["id"]
-    changed = ann.patch(f"/api/accounts/{account}", {"agent_key": KEY, "agent_name": "desk"})
+    changed = ann.patch(f"/api/accounts/{account}", {"agent_key": wallet.key, "agent_name": "desk"})
     assert changed.status_code == 200, changed.text
-    assert changed.json()["signer"]["address"] == KEY_ADDRESS
+    assert changed.json()["signer"]["address"] == wallet.address
     everything = changed.text + ann.get("/api/accounts").text + ann.get(f"/api/accounts/{account}").text
-    assert KEY[2:] not in everything
-    again = ann.patch(f"/api/accounts/{account}", {"agent_key": KEY})
+    assert wallet.key[2:] not in everything
+    again = ann.patch(f"/api/accounts/{account}", {"agent_key": wallet.key})
     assert (again.status_code, ann.code(again)) == (409, "signer_used")
 
 
@@ -146,26 +160,27 @@ def test_a_wrong_agent_key_is_not_quoted_back(ann: Api) -> None:
     assert "5ecret" not in answer.text
 
 
-def test_the_address_of_the_agent_is_not_the_masters(served: Served) -> None:
+def test_the_address_of_the_agent_is_not_the_masters(served: Served, wallet: Wallet) -> None:
     api = served.user()
-    answer = api.post("/api/accounts", {"network": "paper", "address": KEY_ADDRESS, "agent_key": KEY})
+    answer = api.post("/api/accounts", {"network": "paper", "address": wallet.address, "agent_key": wallet.key})
     assert (answer.status_code, api.code(answer)) == (422, "address_is_agent")
     assert api.get("/api/accounts").json()["items"] == []
 
 
-def test_a_link_that_was_never_approved_is_one_sentence_of_what_to_do(ann: Api, paper: Paper) -> None:
+def test_a_link_that_was_never_approved_is_one_sentence_of_what_to_do(ann: Api, paper: Paper, wallet: Wallet) -> None:
     account = ann.get("/api/accounts").json()["items"][0]
     missing = ann.get(f"/api/accounts/{account['id']}/link")
     assert (missing.status_code, ann.code(missing)) == (404, "signer_unknown")
-    ann.patch(f"/api/accounts/{account['id']}", {"agent_key": KEY})
+    ann.patch(f"/api/accounts/{account['id']}", {"agent_key": wallet.key})
     paper.post("deposit", user=account["address"], usdc="1000")
     link = ann.get(f"/api/accounts/{account['id']}/link").json()
     assert (link["ok"], link["code"]) == (False, "agent_not_approved")
-    assert KEY_ADDRESS in link["sentence"]
+    assert wallet.address in link["sentence"]
 
 
 def test_an_account_has_one_owner(ann: Api, bob: Api) -> None:
-    answer = ann.post("/api/accounts", {"network": "paper", "address": SECOND_ADDRESS.upper().replace("0X", "0x")})
+    address = bob.get("/api/accounts").json()["items"][0]["address"]
+    answer = ann.post("/api/accounts", {"network": "paper", "address": address.upper().replace("0X", "0x")})
     assert (answer.status_code, ann.code(answer)) == (409, "account_exists")
 
 
@@ -251,8 +266,9 @@ def test_only_allowed_origins_may_call_from_a_browser(ann: Api) -> None:
     assert "Access-Control-Allow-Origin" not in bad.headers
 
 
-def test_a_fault_of_ours_is_an_envelope_without_its_inside(ann: Api, served: Served) -> None:
-    with transaction(served.engine) as connection:
+def test_a_fault_of_ours_is_an_envelope_without_its_inside(alone: Served) -> None:
+    ann = alone.user("ann", is_admin=True)
+    with transaction(alone.engine) as connection:
         connection.execute(text("drop table agents cascade"))
     answer = ann.get("/api/agents")
     assert (answer.status_code, ann.code(answer)) == (500, "internal_error")
@@ -260,15 +276,19 @@ def test_a_fault_of_ours_is_an_envelope_without_its_inside(ann: Api, served: Ser
     assert answer.json()["error"]["trace_id"] == answer.headers["X-Trace-Id"]
 
 
-def test_each_request_is_logged_with_its_ids_and_without_its_secrets(ann: Api, logged: list[Any]) -> None:
+def test_each_request_is_logged_with_its_ids_and_without_its_secrets(
+    ann: Api, logged: list[Any], wallet: Wallet
+) -> None:
     account = ann.get("/api/accounts").json()["items"][0]["id"]
     logged.clear()
-    ann.http.patch(f"/api/accounts/{account}?x=1", json={"agent_key": KEY}, headers={"X-Trace-Id": "my-trace-0003"})
+    ann.http.patch(
+        f"/api/accounts/{account}?x=1", json={"agent_key": wallet.key}, headers={"X-Trace-Id": "my-trace-0003"}
+    )
     (entry,) = [entry for entry in logged if entry["event"] == "request"]
     assert (entry["method"], entry["status"], entry["trace_id"]) == ("PATCH", 200, "my-trace-0003")
     assert entry["route"] == "/api/accounts/{account_id}"
     assert entry["user_id"] == ann.get("/api/auth/me").json()["user_id"]
-    assert KEY[2:] not in str(logged)
+    assert wallet.key[2:] not in str(logged)
     assert ann.key not in str(logged)
 
 
@@ -277,13 +297,14 @@ def test_metrics_need_a_key(ann: Api) -> None:
     assert ann.http.get("/metrics", headers={"Authorization": ""}).status_code == 401
 
 
-def test_a_claim_whose_process_died_is_taken_over_after_a_minute(ann: Api, served: Served) -> None:
+def test_a_claim_whose_process_died_is_taken_over_after_a_minute(alone: Served) -> None:
+    ann = alone.user("ann", is_admin=True)
     user = ann.get("/api/auth/me").json()["user_id"]
     digest = hashlib.sha256(b"POST\x00/api/control/resume\x00\x00{}").hexdigest()
-    assert served.parts.idempotency.claim(user, "k1", digest) is None
+    assert alone.parts.idempotency.claim(user, "k1", digest) is None
     answer = ann.post("/api/control/resume", key="k1")
     assert (answer.status_code, ann.code(answer)) == (409, "idempotency_in_progress")
     aged = text("update idempotency set created_at = created_at - interval '61 seconds'")
-    with transaction(served.engine) as connection:
+    with transaction(alone.engine) as connection:
         connection.execute(aged)
     assert ann.post("/api/control/resume", key="k1").status_code == 200
