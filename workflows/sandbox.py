@@ -9,7 +9,10 @@ if TYPE_CHECKING:
 
 PASSED_THROUGH = ("domain", "activities", "advisors", "storage", "venues")
 """Our packages without state. Passed through by name and not only at import, because pydantic looks types up in
-`sys.modules` when it first decodes a message, and modules that only their neighbours imported are not there otherwise."""
+`sys.modules` when it first decodes a message, and modules that only their neighbours imported are not there otherwise.
+
+Workflow files import their neighbours as `import workflows.ids as ids`: the sandbox does not see a submodule in the list of a
+`from workflows import ids`, and every run of a workflow would then load a copy of its own, 40 kB of them an agent."""
 
 
 def runner() -> SandboxedWorkflowRunner:

@@ -8,13 +8,16 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    import workflows.account.wording as wording
+    import workflows.attributes as attributes
+    import workflows.ids as ids
+    import workflows.options as options
+    import workflows.rolling as rolling
     from activities.accounts import AccountActivities
     from activities.notifications import NotificationActivities
     from domain.money import plain
     from domain.notices import Notice
     from domain.supervision import BreakerReset, ReconcileOutcome, ReconcileRequest
-    from workflows import attributes, ids, options, rolling
-    from workflows.account import wording
     from workflows.account.messages import AccountInput, AccountStatus, ResetBreaker, Wake
 
 _FLAT_FOR = timedelta(hours=24)

@@ -9,10 +9,13 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    import workflows.attributes as attributes
+    import workflows.ids as ids
+    import workflows.options as options
+    import workflows.platform.wording as wording
+    import workflows.rolling as rolling
     from activities.platform import PlatformActivities
     from domain.halts import AgentCall, HaltFlag, WatchRequest
-    from workflows import attributes, ids, options, rolling
-    from workflows.platform import wording
     from workflows.platform.messages import Broadcast, Halt, HaltTimes, PlatformInput, Release
 
 
@@ -83,7 +86,9 @@ class PlatformWorkflow:
     async def _wait_for_request(self) -> None:
         try:
             await workflow.wait_condition(
-                lambda: bool(self._asked) or self._watch_due, timeout=self._every, timeout_summary="until the watchdog's next round"
+                lambda: bool(self._asked) or self._watch_due,
+                timeout=self._every,
+                timeout_summary="until the watchdog's next round",
             )
         except TimeoutError:
             return

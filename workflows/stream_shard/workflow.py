@@ -8,9 +8,11 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
+    import workflows.ids as ids
+    import workflows.options as options
+    import workflows.rolling as rolling
     from activities.streams import StreamActivities
     from domain.supervision import ShardReport, ShardRun
-    from workflows import ids, options, rolling
     from workflows.stream_shard.messages import StreamShardInput
 
 

@@ -11,12 +11,13 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
+    import workflows.attributes as attributes
+    import workflows.rolling as rolling
+    import workflows.trade_intent.wording as wording
     from domain.approvals import Approval
     from domain.intents import IntentKind, IntentPhase, IntentReport, Protection
     from domain.orders import ApprovedOrder, OrderAck, OrderState
     from domain.watch import PositionReview
-    from workflows import attributes, rolling
-    from workflows.trade_intent import wording
     from workflows.trade_intent.life import IntentLife
     from workflows.trade_intent.messages import TradeIntentInput
 

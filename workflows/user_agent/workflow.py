@@ -13,6 +13,11 @@ from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlrea
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
+    import workflows.attributes as attributes
+    import workflows.ids as ids
+    import workflows.options as options
+    import workflows.rolling as rolling
+    import workflows.user_agent.wording as wording
     from activities.decisions import DecisionActivities
     from activities.emergency import EmergencyActivities
     from activities.notifications import NotificationActivities
@@ -21,9 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.halts import EmergencyStop
     from domain.intents import TERMINAL_PHASES, Intent, IntentKind, IntentReport
     from domain.notices import Notice, Severity
-    from workflows import attributes, ids, options, rolling
     from workflows.trade_intent.messages import TradeIntentInput
-    from workflows.user_agent import wording
     from workflows.user_agent.messages import AgentReport, Reason, Reconfigure, UserAgentInput
 
 _FAILURES_ALLOWED = 3
