@@ -54,7 +54,8 @@ class Claims:
             .where(signers.c.account_id == account_id, signers.c.retired_at.is_(None))
             .order_by(signers.c.created_at.desc())
             .limit(1)
-            .with_for_update(of=signers)
+            # Not the stronger lock: counting a use of the key, in another transaction, refers to this row.
+            .with_for_update(of=signers, key_share=True)
         ).one_or_none()
         if row is None:
             raise Misconfigured(
