@@ -1,5 +1,6 @@
 """Real parts for every test: a Postgres, Temporal servers, settings; started on first use and shared by the session."""
 
+import gc
 import os
 import sys
 import time
@@ -37,6 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_integration = (ROOT / "tests" / "integration") in item.path.parents
         if is_integration or REAL_PARTS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.real)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Collect what workflows that were still running left behind: a collection in the middle of `ast.parse` breaks it (CPython 3.11)."""
+    gc.collect()
 
 
 def pytest_unconfigure() -> None:
