@@ -6,7 +6,7 @@ Exposure is positions plus live journal rows and nothing else: there is no count
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -55,7 +55,7 @@ class RiskDecision:
     allowed: bool
     code: str
     message: str
-    numbers: dict[str, str]
+    numbers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +161,7 @@ def check_trade_allowed(
     numbers = _numbers(figures, trade, day, limits) | _breaker_numbers(breaker, now)
     state = _refused_by_state(trade, figures, breaker, limits, now)
     if state is not None:
-        return RiskDecision(allowed=False, code=state[0], message=state[1], numbers=numbers)
+        return replace(state, numbers=numbers)
     for rule in _RULES:
         if rule.is_broken(figures, limits):
             value, bound = rule.value(figures), rule.bound(figures, limits)
@@ -201,16 +201,25 @@ def breaker_due(portfolio: Portfolio, day: DayRecord, limits: RiskLimits, *, now
 
 def _refused_by_state(
     trade: ProposedTrade, figures: _Figures, breaker: Breaker | None, limits: RiskLimits, now: datetime
-) -> tuple[str, str] | None:
+) -> RiskDecision | None:
     if breaker is not None and is_active(breaker, now):
         until = "it is reset" if breaker.until is None else breaker.until.isoformat()
-        return "circuit_breaker", f"The circuit breaker is open until {until}: {breaker.reason}"
+        return RiskDecision(
+            allowed=False,
+            code="circuit_breaker",
+            message=f"The circuit breaker is open until {until}: {breaker.reason}",
+        )
     if limits.allowed_coins and trade.coin not in limits.allowed_coins:
-        return "asset_not_allowed", f"{trade.coin} is not among the allowed assets: {', '.join(limits.allowed_coins)}."
+        allowed = ", ".join(limits.allowed_coins)
+        return RiskDecision(
+            allowed=False, code="asset_not_allowed", message=f"{trade.coin} is not among the allowed assets: {allowed}."
+        )
     if figures.equity <= 0:
-        return "no_equity", f"The account's equity is {plain(figures.equity)}."
+        return RiskDecision(
+            allowed=False, code="no_equity", message=f"The account's equity is {plain(figures.equity)}."
+        )
     if figures.drawdown > 0 and figures.drawdown >= limits.daily_loss:
-        return "daily_drawdown", _drawdown_message(figures.drawdown, limits)
+        return RiskDecision(allowed=False, code="daily_drawdown", message=_drawdown_message(figures.drawdown, limits))
     return None
 
 

@@ -179,20 +179,26 @@ def _require_venue_rules(terms: OrderTerms, reference_px: Price, instrument: Ins
 def _require_protection_sides(intent: Intent, limit_px: Price, reference_px: Price) -> None:
     # A limit beyond the market fills at the market, so the entry is the nearer one for the trader.
     entry = min(limit_px, reference_px) if intent.side is Side.BUY else max(limit_px, reference_px)
-    _require_side("stop", intent.protection.stop_px, entry, is_below=intent.side is Side.BUY)
-    _require_side("take_profit", intent.protection.take_profit_px, entry, is_below=intent.side is Side.SELL)
+    is_buy = intent.side is Side.BUY
+    stop_px, profit_px = intent.protection.stop_px, intent.protection.take_profit_px
+    if stop_px is not None and not _is_beyond(stop_px, entry, is_below=is_buy):
+        raise Refused(
+            "stop_side",
+            f"The stop {plain(stop_px)} is on the wrong side of the entry {plain(entry)}.",
+            action=f"Choose a price {'below' if is_buy else 'above'} {plain(entry)}.",
+            details={"stop_px": plain(stop_px), "entry_px": plain(entry)},
+        )
+    if profit_px is not None and not _is_beyond(profit_px, entry, is_below=not is_buy):
+        raise Refused(
+            "take_profit_side",
+            f"The take profit {plain(profit_px)} is on the wrong side of the entry {plain(entry)}.",
+            action=f"Choose a price {'above' if is_buy else 'below'} {plain(entry)}.",
+            details={"take_profit_px": plain(profit_px), "entry_px": plain(entry)},
+        )
 
 
-def _require_side(name: str, px: Price | None, entry: Price, *, is_below: bool) -> None:
-    if px is None or (px > 0 and (px < entry if is_below else px > entry)):
-        return
-    side = "below" if is_below else "above"
-    raise Refused(
-        f"{name}_side",
-        f"The {name.replace('_', ' ')} {plain(px)} must lie {side} the entry {plain(entry)}.",
-        action=f"Choose a price {side} {plain(entry)}.",
-        details={f"{name}_px": plain(px), "entry_px": plain(entry)},
-    )
+def _is_beyond(px: Price, entry: Price, *, is_below: bool) -> bool:
+    return px > 0 and (px < entry if is_below else px > entry)
 
 
 def _on_tick(terms: OrderTerms, instrument: Instrument) -> OrderTerms:
