@@ -97,13 +97,14 @@ def periodic(node: Node, subscription: Json, *, with_books: bool) -> tuple[str, 
             return "allMids", {"mids": info_market.all_mids(venue)}
         case "l2Book" if with_books:
             book = info_market.l2_book(venue, coin, subscription["nSigFigs"], subscription["mantissa"])
+            book = book and book | {"time": node.market_ms()}
             if book is not None and subscription["fast"]:
                 book = book | {"levels": [side[:5] for side in book["levels"]], "fast": True}
             return "l2Book", book
         case "bbo":
             book = info_market.l2_book(venue, coin) or {"time": 0, "levels": [[], []]}
             best = [side[0] if side else None for side in book["levels"]]
-            return "bbo", {"coin": coin, "time": book["time"], "bbo": best}
+            return "bbo", {"coin": coin, "time": node.market_ms(), "bbo": best}
         case "candle":
             interval = subscription["interval"]
             now = node.market_ms()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -65,6 +66,7 @@ class Server:
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         del app
         ticker = asyncio.create_task(self._tick())
+        ticker.add_done_callback(_end_loudly)
         try:
             yield
         finally:
@@ -171,6 +173,13 @@ class Server:
                 return _shortened(answer)
             case _:
                 return answer
+
+
+def _end_loudly(ticker: asyncio.Task[None]) -> None:
+    """End the process when time stops passing: a market that stands still by a bug would look like a calm one."""
+    if not ticker.cancelled() and (error := ticker.exception()) is not None:
+        log.critical("the market's clock broke", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _ip(request: Request) -> str:

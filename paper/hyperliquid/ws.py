@@ -83,7 +83,7 @@ class Hub:
             while True:
                 await self._receive(connection, await socket.receive_text())
         except (WebSocketDisconnect, RuntimeError, KeyError):
-            connection.queue.put_nowait(None)
+            self._close(connection)
 
     async def _write(self, socket: WebSocket, connection: Connection) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):

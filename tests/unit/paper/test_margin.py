@@ -158,3 +158,14 @@ def test_new_exposure_needs_margin_and_a_reduction_does_not() -> None:
     desk.set_mark("BTC", "95500")
     desk.send(ALICE, limit("sell", "90000", "10"))
     assert desk.szi(ALICE) <= 5
+
+
+def test_a_partial_close_gives_back_its_share_of_the_isolated_margin() -> None:
+    desk = Desk()
+    account = desk.venue.accounts[ALICE]
+    account.leverage["BTC"] = LeverageChoice(is_cross=False, value=10)
+    desk.send(ALICE, market("buy", "0.4"))
+    whole = account.positions["BTC"].collateral
+    desk.send(ALICE, market("sell", "0.1", reduce_only=True))
+    assert account.positions["BTC"].collateral == whole * D("0.75")
+    assert account.positions["BTC"].szi == D("0.3")
