@@ -32,6 +32,8 @@ HEARTBEAT_SECONDS = 15.0
 HELLO_SECONDS = 10.0
 SEND_SECONDS = 5.0
 """A client that takes longer to accept one message is slow, and is closed."""
+CLOSE_SECONDS = 10.0
+"""The code of a close stands behind what was not taken yet; so long a slow client may catch up and read it."""
 MARKET_SECONDS = 5.0
 """One reading of all marks weighs 20 of the 1,200 a minute that the address may use, which trading needs more."""
 
@@ -224,4 +226,4 @@ async def _close(socket: WebSocket, code: int, reason: str) -> None:
     if socket.client_state is not WebSocketState.CONNECTED:
         return
     with suppress(RuntimeError, TimeoutError, WebSocketDisconnect):
-        await asyncio.wait_for(socket.close(code, reason), SEND_SECONDS)
+        await asyncio.wait_for(socket.close(code, reason), CLOSE_SECONDS)
