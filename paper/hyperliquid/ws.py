@@ -119,6 +119,7 @@ class Hub:
             if connection.subscriptions.pop(key, None) is None:
                 self._refuse(connection, f"Already unsubscribed: {key}")
                 return
+            connection.pushed.pop(key, None)
             self._acknowledge(connection, "unsubscribe", wanted)
             return
         if key in connection.subscriptions:
@@ -130,6 +131,7 @@ class Hub:
         connection.subscriptions[key] = wanted
         self._acknowledge(connection, "subscribe", wanted)
         for channel, data in channels.snapshot(self._node, wanted):
+            connection.pushed[key] = json.dumps(channels.without_time(data))
             self._send(connection, channel, data)
 
     def _limit(self, connection: Connection, wanted: Json) -> str:

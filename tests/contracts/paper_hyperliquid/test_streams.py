@@ -144,10 +144,14 @@ def test_messages_are_doubled_reordered_late_and_silent_on_demand(trader: Trader
         socket.recv(0.5)
 
 
-def test_books_and_mids_keep_coming_in_a_still_market_and_changes_of_others_do_not(socket: ClientConnection) -> None:
+def test_books_and_mids_keep_coming_in_a_still_market_and_best_prices_do_not(
+    paper: Paper, socket: ClientConnection
+) -> None:
+    paper.control("settings", refill_ms=1)
     subscribe(socket, type="allMids")
     subscribe(socket, type="bbo", coin="BTC")
-    channels = [receive(socket)["channel"] for _ in range(5)]
+    channels = [receive(socket)["channel"] for _ in range(6)]
+    paper.control("settings", refill_ms=10_000)
     assert channels.count("allMids") >= 3
     assert channels.count("bbo") <= 2
 

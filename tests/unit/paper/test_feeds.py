@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paper.feeds.bars import Bar, Series
@@ -46,6 +46,7 @@ def test_a_walk_has_sound_bars_without_gaps_and_stays_near_its_start() -> None:
     assert 25 < min(bar.low for bar in bars) < max(bar.high for bar in bars) < 400
 
 
+@settings(deadline=None)
 @given(st.integers(-10_000_000, 10_000_000), st.sampled_from([1, 3, 5, 60]))
 def test_candles_hold_every_price_that_was_seen(offset: int, minutes: int) -> None:
     feed = still_feed()
