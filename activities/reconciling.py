@@ -12,7 +12,7 @@ from activities.syncing import AccountSync
 from domain.accounts import AccountRef, Portfolio
 from domain.errors import HoldfastError
 from domain.fills import Fill
-from domain.intents import TERMINAL_PHASES, IntentPhase
+from domain.intents import Intent, IntentPhase
 from domain.money import ZERO, Money, Quantity, plain
 from domain.orders import OrderState
 from domain.reconciliation import Books, DifferenceKind, by_coin, compare
@@ -94,8 +94,9 @@ class Reconciler:
         before = self.books.ledger(account.account_id)
         fresh = self.sync.read_fills(account)
         portfolio = self.sync.sync(account)
-        repairs = (*self._settle(before.live), *self._free_slots(account, before, portfolio))
+        settled = self._settle(before.live)
         ledger = self.books.ledger(account.account_id)
+        repairs = (*settled, *self._end_gone(ledger, portfolio))
         opening_cash = _opening_cash(request, ledger, moved)
         manual = self._manual(request, ledger, portfolio)
         found = (*_compare(portfolio, ledger, opening_cash), *manual.named)
@@ -144,21 +145,21 @@ class Reconciler:
             # It stays live and is looked at again in the next round.
             return False
 
-    def _free_slots(self, account: AccountRef, ledger: Ledger, portfolio: Portfolio) -> tuple[str, ...]:
-        """Free slots whose owner has ended without doing so, when nothing is held and nothing of ours works there."""
-        working = {row.coin for row in ledger.live}
-        coins = {total.coin for total in ledger.totals} - working
-        owners = {coin: self.intents.owner(account.account_id, coin) for coin in sorted(coins)}
-        idle = {coin: name for coin, name in owners.items() if name and portfolio.position(coin) is None}
-        states = self.executions.owners(tuple(idle.values())) if idle else {}
-        return tuple(f"freed {coin}" for coin, name in idle.items() if not states[name].is_running and self._free(name))
+    def _end_gone(self, ledger: Ledger, portfolio: Portfolio) -> tuple[str, ...]:
+        """End intents whose workflow has ended without doing so, and free their slots, where all is flat and idle."""
+        busy = {row.coin for row in ledger.live} | {total.coin for total in ledger.totals if total.size}
+        left = [
+            intent
+            for intent in self.intents.unfinished(ledger.account.account_id)
+            if intent.coin not in busy and portfolio.position(intent.coin) is None
+        ]
+        states = self.executions.owners(tuple(intent.intent_id for intent in left)) if left else {}
+        gone = [intent for intent in left if not states[intent.intent_id].is_running]
+        return tuple(f"ended {intent.intent_id}" for intent in gone if self._end(intent))
 
-    def _free(self, intent_id: str) -> bool:
-        view = self.intents.view(intent_id)
-        if view is None:
-            return False
-        phase = view.phase if view.phase in TERMINAL_PHASES else IntentPhase.CLOSED
-        return self.intents.finish(view.intent, phase, code="owner_gone", reason="Its workflow had ended; it is flat.")
+    def _end(self, intent: Intent) -> bool:
+        phase = IntentPhase.CLOSED if self.intents.fills(intent.intent_id) else IntentPhase.CANCELLED
+        return self.intents.finish(intent, phase, code="owner_gone", reason="Its workflow had ended; it is flat.")
 
     def _manual(self, request: ReconcileRequest, ledger: Ledger, portfolio: Portfolio) -> _Manual:
         """Name fills that no order of ours made, once they had the time to be bound."""

@@ -248,6 +248,9 @@ class Intents(Protocol):
     def fills(self, intent_id: str) -> tuple[Fill, ...]:
         """Fills bound to an intent, oldest first."""
 
+    def unfinished(self, account_id: str) -> tuple[Intent, ...]:
+        """Intents of an account that are not shown as ended or that own a slot, oldest first."""
+
     def finish(self, intent: Intent, phase: IntentPhase, *, code: str, reason: str) -> bool:
         """Show the terminal phase and free the slot if the intent holds it."""
 
@@ -278,28 +281,3 @@ class Fills(Protocol):
 
     def set_cursor(self, account_id: str, at: datetime) -> None:
         """Move the cursor; never back."""
-
-
-class Gate(Protocol):
-    """The halt flags, read after the write-ahead and immediately before a send."""
-
-    def closed_by(self, *, venue: str, user_id: str, agent_id: str) -> str:
-        """Return why opening orders may not leave, '' when they may. Unreadable means closed."""
-
-
-class Vault(Protocol):
-    """Opens sealed keys; each use is audited."""
-
-    def key(self, signer_id: str) -> SealedKey:
-        """Read a signer's sealed key."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedKey:
-    """A signer's key as it rests."""
-
-    signer_id: str
-    user_id: str
-    address: str
-    ciphertext: bytes
-    key_id: str

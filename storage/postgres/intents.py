@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, func, or_, select, update
 
 from domain.fills import Fill
 from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
@@ -78,6 +78,14 @@ class PostgresIntents:
         query = select(fills).where(fills.c.intent_id == intent_id).order_by(fills.c.time, fills.c.trade_id)
         with transaction(self._engine) as connection:
             return tuple(fill_of(row) for row in connection.execute(query))
+
+    def unfinished(self, account_id: str) -> tuple[Intent, ...]:
+        """Intents of an account that are not shown as ended or that own a slot, oldest first."""
+        owners = select(slots.c.owner_intent).where(slots.c.account_id == account_id)
+        is_left = or_(intents.c.phase.not_in(_TERMINAL), intents.c.id.in_(owners))
+        query = select(intents.c.policy).where(intents.c.account_id == account_id, is_left)
+        with transaction(self._engine) as connection:
+            return tuple(load(Intent, policy) for policy in connection.scalars(query.order_by(intents.c.created_at)))
 
     def finish(self, intent: Intent, phase: IntentPhase, *, code: str, reason: str) -> bool:
         """Show the terminal phase and free the slot if the intent holds it."""

@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 import traceback
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +89,7 @@ async def suite(home: Path, plan: list[Described], seed: int, at_once: int) -> T
     tallies: Tallies = {}
     numbered = list(enumerate(plan))
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
-    async with arena(home) as stack:
+    async with arena(home, sum(case.accounts for case in plan)) as stack:
         with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
             task = progress.add_task("runs", total=len(plan))
             room = asyncio.Semaphore(at_once)
@@ -115,8 +114,7 @@ async def suite(home: Path, plan: list[Described], seed: int, at_once: int) -> T
 async def run_case(stack: Arena, case: Described, seed: int, number: int) -> Verdict:
     """Run one case on an account of its own, wind it down, and ask the oracle."""
     label = f"{case.name} seed={seed} number={number}"
-    account = await asyncio.to_thread(stack.stack.bench.account, f"user-{uuid.uuid4()}", usdc="100000")
-    run = Run(arena=stack, rng=Random(f"{seed}/{case.name}/{number}"), account=account)
+    run = Run(arena=stack, rng=Random(f"{seed}/{case.name}/{number}"), account=await stack.account())
     verdict = Verdict()
     # What a case broke is wound down even when the case itself failed, so that the oracle judges the product.
     for part in (case.run(run), _wound_down(run, case)):
@@ -126,10 +124,10 @@ async def run_case(stack: Arena, case: Described, seed: int, number: int) -> Ver
         except Exception as failure:
             words = "".join(traceback.format_exception(failure))[-800:]
             verdict.complain("notes", f"{type(failure).__name__}: {words}")
-    found = judge(await run.evidence())
+    for evidence in await run.evidence():
+        verdict.add(judge(evidence))
     for note in run.notes:
-        found.complain("notes", note)
-    verdict.add(found)
+        verdict.complain("notes", note)
     if not verdict.is_clean:
         sys.stderr.write(f"\n{label} account={run.account.address}\n  " + "\n  ".join(verdict.words) + "\n")
         if verdict.unprotected_s > UNPROTECTED_BOUND:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from domain.accounts import AccountRef
 from runtime.loading import load_settings
 from runtime.temporal_server import TemporalServer, find_temporal
 from tests.faults.proxy import Proxy
@@ -30,6 +32,7 @@ class Arena:
     client: Client | None = None
     places: dict[str, asyncio.Lock] = field(default_factory=dict)
     keeper: asyncio.Task[None] | None = None
+    accounts: list[AccountRef] = field(default_factory=list)
     restarts: int = 0
 
     @property
@@ -44,6 +47,12 @@ class Arena:
         folder = self.stack.home / "home" / "run" / "fail-points"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    async def account(self) -> AccountRef:
+        """Take an account that the streams have heard of; one made later would be heard within fifteen seconds."""
+        if self.accounts:
+            return self.accounts.pop()
+        return await asyncio.to_thread(_new_account, self.stack)
 
     def place(self, name: str) -> asyncio.Lock:
         """One order at a time lies at a place."""
@@ -61,9 +70,9 @@ class Arena:
 
 
 @asynccontextmanager
-async def arena(home: Path) -> AsyncIterator[Arena]:
-    """Start a stack with two workers, each behind proxies of its own."""
-    with _parts(home) as made:
+async def arena(home: Path, accounts: int) -> AsyncIterator[Arena]:
+    """Start a stack with two workers, each behind proxies of its own, and so many funded accounts."""
+    with _parts(home, accounts) as made:
         made.client = await made.stack.client()
         made.keeper = asyncio.create_task(made.keep())
         try:
@@ -75,7 +84,7 @@ async def arena(home: Path) -> AsyncIterator[Arena]:
 
 
 @contextmanager
-def _parts(home: Path) -> Iterator[Arena]:
+def _parts(home: Path, accounts: int) -> Iterator[Arena]:
     home.mkdir(parents=True, exist_ok=True)
     temporal = TemporalServer(
         find_temporal(load_settings({}, env_file=None).holdfast_cache),
@@ -93,13 +102,19 @@ def _parts(home: Path) -> Iterator[Arena]:
             proxies += [*venue, *server]
             for proxy in proxies:
                 proxy.start()
+            # Made before the workers start, which listen to the accounts that they find.
+            funded = [_new_account(stack) for _ in range(accounts)]
             for to_venue, to_server in zip(venue, server, strict=True):
                 stack.add_worker(
                     HYPERLIQUID_URL=f"http://127.0.0.1:{to_venue.port}",
                     TEMPORAL_ADDRESS=f"127.0.0.1:{to_server.port}",
                 )
-            yield Arena(stack=stack, temporal=temporal, venue_proxies=venue, temporal_proxies=server)
+            yield Arena(stack=stack, temporal=temporal, venue_proxies=venue, temporal_proxies=server, accounts=funded)
     finally:
         for proxy in proxies:
             proxy.stop()
         temporal.stop()
+
+
+def _new_account(stack: FullStack) -> AccountRef:
+    return stack.bench.account(f"user-{uuid.uuid4()}", usdc="100000")

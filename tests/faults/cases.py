@@ -13,13 +13,15 @@ Case = Callable[[Run], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """A case, its number in the fault-suite page, whether it breaks what all runs share, and whether it kills workers."""
+    """A case, its number in the fault-suite page, whether it breaks what all runs share, whether it kills
+    workers, and how many accounts it needs."""
 
     name: str
     number: str
     run: Case
     is_alone: bool = False
     kills: bool = False
+    accounts: int = 1
 
 
 CASES: dict[str, Described] = {
@@ -50,6 +52,8 @@ CASES: dict[str, Described] = {
         Described(name="same_instrument", number="30", run=races.two_intents_one_instrument),
         Described(name="cancel_fill_race", number="31", run=races.cancel_against_fill),
         Described(name="approve_twice", number="35", run=races.approved_twice_then_terminated),
-        Described(name="backlog", number="37", run=stops.stop_behind_a_backlog, is_alone=True),
+        Described(
+            name="backlog", number="37", run=stops.stop_behind_a_backlog, is_alone=True, accounts=1 + stops.CROWD
+        ),
     )
 }

@@ -32,7 +32,9 @@ from tests.faults.oracle import Evidence
 from tests.faults.patience import PATIENCE, patiently
 from tests.stack.full import FullStack, start_intent
 from tests.stack.trading import LOOSE
-from workflows import ids
+from workflows import attributes, ids
+from workflows.account.messages import AccountInput, Wake
+from workflows.account.workflow import AccountWorkflow
 
 SIZES = {"BTC": Decimal("0.001"), "ETH": Decimal("0.02"), "SOL": Decimal("0.5")}
 _TERMINAL = ("CLOSED", "CANCELLED", "REFUSED", "EXPIRED", "FAILED")
@@ -47,6 +49,7 @@ class Run:
     rng: Random
     account: AccountRef
     wishes: list[Intent] = field(default_factory=list)
+    crowd: list[AccountRef] = field(default_factory=list)
     disturbed: bool = False
     drained_at: datetime | None = None
     notes: list[str] = field(default_factory=list)
@@ -148,6 +151,29 @@ class Run:
         if await self._runs(wish):
             raise RuntimeError(f"{wish.intent_id} outlived its termination.")
 
+    async def reconciled(self, wish: Intent, seconds: float = 60.0) -> None:
+        """Reconcile the account, as its rounds do, until an intent without an owner is shown as ended."""
+        async with asyncio.timeout(seconds):
+            while await asyncio.to_thread(self._is_left, wish):
+                await patiently(self._wake_account)
+                await asyncio.sleep(1)
+
+    async def _wake_account(self) -> None:
+        await self.arena.running_client.start_workflow(
+            AccountWorkflow.run,
+            AccountInput(account=self.account),
+            id=ids.account(self.account.account_id),
+            task_queue=ids.QUEUE_WORKFLOW,
+            search_attributes=attributes.of(user=self.account.user_id, venue=self.account.venue),
+            start_signal="wake",
+            start_signal_args=[Wake(reason="fault suite")],
+            rpc_timeout=_RPC,
+        )
+
+    def _is_left(self, wish: Intent) -> bool:
+        live = self.stack.bench.books.journal.live_rows(self.account.account_id, wish.coin)
+        return self._phase(wish) not in _TERMINAL or bool(live)
+
     async def adopted(self, wish: Intent) -> None:
         """Close the slot of an owner that is gone by a close intent, as a user would."""
         close = replace(
@@ -162,6 +188,7 @@ class Run:
         self.wishes.append(close)
         await self.start(close)
         await self.reach(close, IntentPhase.CLOSED)
+        await self.reconciled(wish)
 
     async def wind_down(self) -> None:
         """Undo what the case broke for everybody, close what is open, and wait until every intent has ended."""
@@ -172,10 +199,10 @@ class Run:
         for wish in self.wishes:
             await self._poll(wish, set(_TERMINAL), PATIENCE)
 
-    async def evidence(self) -> Evidence:
-        """Collect what the witnesses say."""
+    async def evidence(self) -> list[Evidence]:
+        """Collect what the witnesses say of each account."""
         running = frozenset([wish.intent_id for wish in self.wishes if await self._runs(wish)])
-        return await asyncio.to_thread(self._collect, running)
+        return [await asyncio.to_thread(self._collect, account, running) for account in (self.account, *self.crowd)]
 
     async def _runs(self, wish: Intent) -> bool:
         handle = self.arena.running_client.get_workflow_handle(ids.intent(wish.intent_id))
@@ -202,8 +229,8 @@ class Run:
         with transaction(self.stack.bench.engine) as connection:
             return str(connection.scalar(select(intents.c.phase).where(intents.c.id == wish.intent_id)) or "")
 
-    def _collect(self, running: frozenset[str]) -> Evidence:
-        paper, account = self.stack.paper, self.account
+    def _collect(self, account: AccountRef, running: frozenset[str]) -> Evidence:
+        paper = self.stack.paper
         state = paper.info(type="clearinghouseState", user=account.address)
         tables = (orders, fills, slots)
         with transaction(self.stack.bench.engine) as connection:

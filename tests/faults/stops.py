@@ -31,6 +31,9 @@ from workflows.trade_intent.workflow import TradeIntentWorkflow
 from workflows.user_agent.messages import UserAgentInput
 from workflows.user_agent.workflow import UserAgentWorkflow
 
+CROWD = 30
+"""Accounts that make the backlog of case 37, three intents each."""
+
 
 async def halt_user(run: Run) -> int:
     """Halt this run's user as the API does: commit the flag, then tell the platform. Returns the halt's id."""
@@ -209,14 +212,12 @@ async def stop_behind_a_backlog(run: Run) -> None:
     """Case 37: a close does not wait behind a queue full of opens."""
     held = await run.start(run.wish(coin="BTC"))
     await run.reach(held, IntentPhase.PROTECTED)
-    bench = run.stack.bench
-    crowd = [await asyncio.to_thread(bench.account, f"crowd-{uuid.uuid4()}") for _ in range(30)]
+    run.crowd = [await run.arena.account() for _ in range(CROWD)]
     backlog = [
         run.wish(coin=coin, account_id=account.account_id, user_id=account.user_id)
-        for account in crowd
+        for account in run.crowd
         for coin in SIZES
     ]
-    del run.wishes[-len(backlog) :]
     starts = asyncio.gather(*(run.start(wish) for wish in backlog))
     await asyncio.sleep(0.1)
     asked = asyncio.get_running_loop().time()
@@ -225,10 +226,6 @@ async def stop_behind_a_backlog(run: Run) -> None:
     seconds = asyncio.get_running_loop().time() - asked
     run.notes.extend([f"the first close took {seconds:.2f} s behind a backlog"] if seconds > 2.5 else [])
     await starts
-    for wish in backlog:
-        await run.signal(wish, "close")
-    for wish in backlog:
-        await run.reach(wish, IntentPhase.CLOSED)
 
 
 def _is_closing(run: Run, intent_id: str) -> bool:

@@ -88,6 +88,7 @@ class IntentFakes:
     place: Callable[[ApprovedOrder], OrderAck] = lambda order: filled(order.key)
     resolve: Callable[[OrderKey], OrderAck] = filled
     cancel: Callable[[OrderKey], OrderAck] = lambda key: ended(key, OrderState.DONE)
+    cancel_opening: Callable[[Intent], None] = lambda _: None
     review: Callable[[ReviewRequest], PositionReview] = lambda _: PositionReview(position_size=ONE, filled_size=ONE)
     protect: Callable[[ProtectRequest], ProtectionReport] = lambda _: ProtectionReport(is_protected=True)
     claim: Callable[[Intent], Ownership] = lambda _: Ownership(is_flat=True, code="nothing_to_close")
@@ -132,6 +133,7 @@ class IntentFakes:
         @activity.defn
         def cancel_opening(intent: Intent) -> None:
             self.asked.append(("cancel_opening", intent))
+            self.cancel_opening(intent)
 
         @activity.defn
         def review_position(request: ReviewRequest) -> PositionReview:

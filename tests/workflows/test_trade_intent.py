@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -47,7 +48,7 @@ async def start(environment: WorkflowEnvironment, given: TradeIntentInput) -> Wo
 
 async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is awaited happens in other threads
+        while not condition():
             await asyncio.sleep(0.02)
 
 
@@ -155,6 +156,34 @@ async def test_a_fill_that_wins_the_race_against_its_cancel_keeps_its_owner_and_
         await handle.signal("cancel")
         await in_phase(handle, IntentPhase.PROTECTED)
     assert "finish" not in fakes.names()
+
+
+async def test_what_fills_while_the_venue_takes_its_time_over_a_cancel_is_protected_at_once(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    protected_first = threading.Event()
+    part = PositionReview(position_size=ONE, filled_size=ONE, missing=("sl",))
+
+    def protect(_: Any) -> ProtectionReport:
+        protected_first.set()
+        return ProtectionReport(is_protected=True)
+
+    def slow_cancel(_: Any) -> None:
+        assert protected_first.wait(20), "the cancel was answered before anything was protected"
+
+    fakes = IntentFakes(
+        place=lambda order: ended(order.key, OrderState.WORKING),
+        review=lambda _: part,
+        protect=protect,
+        cancel_opening=slow_cancel,
+    )
+    async with fleet(time_skipping, fakes):
+        handle = await start(time_skipping, TradeIntentInput(intent=a_wish(policy=LIMIT)))
+        await in_phase(handle, IntentPhase.WORKING)
+        await handle.signal("cancel")
+        await until(lambda: "cancel_opening" in fakes.names())
+        await handle.signal("fill_recorded")
+        await in_phase(handle, IntentPhase.PROTECTED)
 
 
 async def test_a_partial_fill_is_protected_while_the_rest_still_works(time_skipping: WorkflowEnvironment) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -20,6 +20,8 @@ from workflows.trade_intent.messages import (
     OwnerReport,
     TradeIntentInput,
 )
+
+_WORKING_REVIEW = timedelta(seconds=30)
 
 
 class IntentLife:
@@ -111,6 +113,18 @@ class IntentLife:
     @property
     def _is_over(self) -> bool:
         return self._progress.phase in TERMINAL_PHASES
+
+    def _is_wanted(self) -> bool:
+        cancel = self._progress.cancel_requested and self._progress.phase is IntentPhase.WORKING
+        return self._news or self._progress.close_requested or cancel
+
+    def _until_work_ends(self) -> timedelta:
+        """How long a working order may be left alone."""
+        work_for = self._intent.policy.work_for
+        if work_for is None:
+            return _WORKING_REVIEW
+        left = self._since + work_for - workflow.now()
+        return max(min(left, _WORKING_REVIEW), timedelta(milliseconds=10))
 
     def _show(self, phase: IntentPhase, code: str = "", reason: str = "") -> None:
         if phase is self._progress.phase:

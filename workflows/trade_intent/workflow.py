@@ -22,7 +22,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.trade_intent.messages import TradeIntentInput
 
 _OWNER_ANSWERS_WITHIN = timedelta(minutes=2)
-_WORKING_REVIEW = timedelta(seconds=30)
 _UNSETTLED = frozenset({OrderState.APPROVED, OrderState.SENDING, OrderState.UNKNOWN})
 
 
@@ -175,18 +174,6 @@ class TradeIntentWorkflow(IntentLife):
             )
         self._news = False
 
-    def _is_wanted(self) -> bool:
-        cancel = self._progress.cancel_requested and self._progress.phase is IntentPhase.WORKING
-        return self._news or self._progress.close_requested or cancel
-
-    def _until_work_ends(self) -> timedelta:
-        """How long a working order may be left alone."""
-        work_for = self._intent.policy.work_for
-        if work_for is None:
-            return _WORKING_REVIEW
-        left = self._since + work_for - workflow.now()
-        return max(min(left, _WORKING_REVIEW), timedelta(milliseconds=10))
-
     async def _stop_working_if_due(self) -> None:
         """Cancel the opening order when told to, when its time is over, or when its limit changes."""
         if self._progress.phase is not IntentPhase.WORKING:
@@ -194,10 +181,23 @@ class TradeIntentWorkflow(IntentLife):
         work_for = self._intent.policy.work_for
         timed_out = work_for is not None and workflow.now() >= self._since + work_for
         if self._progress.cancel_requested or timed_out or self._amended_px is not None:
-            await self._calls.cancel_opening(self._intent)
+            await self._cancel_opening()
             self._code = (
                 "cancelled" if self._progress.cancel_requested else "work_time_over" if timed_out else "amended"
             )
+
+    async def _cancel_opening(self) -> None:
+        """Cancel the opening order; what fills while the venue takes its time over it is protected meanwhile."""
+        cancelling = asyncio.create_task(self._calls.cancel_opening(self._intent))
+        while not cancelling.done():
+            await workflow.wait_condition(lambda: cancelling.done() or self._news)
+            if cancelling.done():
+                break
+            self._news = False
+            review = await self._calls.review(self._intent, self._protection)
+            if review.position_size and review.missing:
+                await self._protect()
+        await cancelling
 
     async def _weigh(self, review: PositionReview) -> None:
         """Act on what a look has shown."""
