@@ -85,6 +85,7 @@ CODES: dict[str, tuple[Category, HTTPStatus]] = {
             "confirmation_required",
             "idempotency_in_progress",
             "idempotency_mismatch",
+            "intent_not_waiting",
             "intent_over",
             "no_position",
             "reconfigure_refused",

@@ -24,6 +24,8 @@ from workflows.trade_intent.messages import Amendment, CloseRequest, IntentStatu
 
 router = APIRouter(prefix="/api", tags=["intents"], route_class=idempotency.OnceRoute)
 
+_BEFORE_ORDER = frozenset({IntentPhase.CREATED, IntentPhase.WAITING})
+
 Narrow = Annotated[Id | None, Query()]
 
 
@@ -84,7 +86,10 @@ def cancel_intent(intent_id: Id, _body: EmptyBody, parts: Ports, me: Me, _: idem
 
 @router.post("/intents/{intent_id}/execute", status_code=HTTPStatus.ACCEPTED)
 def execute_intent(intent_id: Id, _body: EmptyBody, parts: Ports, me: Me, _: idempotency.Key) -> IntentView:
-    """Open now, without waiting for the criteria any longer."""
+    """Let an intent that waits for its criteria go on at once."""
+    view = asking.show(parts, me, intent_id)
+    if view.phase not in _BEFORE_ORDER:
+        raise Refused("intent_not_waiting", f"The intent is {view.phase} and waits for nothing.", action="Look at it.")
     return asking.tell(parts, me, intent_id, "execute")
 
 

@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from domain.agents import AgentStatus
-from domain.intents import IntentPhase, IntentReport
+from domain.intents import TERMINAL_PHASES, IntentPhase, IntentReport
 from workflows.account.messages import AccountInput, AccountStatus
 from workflows.platform.messages import Halt, HaltTimes, PlatformInput, Release
 from workflows.stream_shard.messages import StreamShardInput
@@ -74,12 +74,14 @@ class TradeIntent:
     @workflow.init
     def __init__(self, start: TradeIntentInput) -> None:
         self._status = IntentStatus(
-            intent_id=start.intent.intent_id, phase=IntentPhase.WORKING, stop_px=start.intent.protection.stop_px
+            intent_id=start.intent.intent_id,
+            phase=IntentPhase.WORKING if start.intent.policy.criteria.is_empty else IntentPhase.WAITING,
+            stop_px=start.intent.protection.stop_px,
         )
 
     @workflow.run
     async def run(self, start: TradeIntentInput) -> IntentReport:
-        await workflow.wait_condition(lambda: self._status.phase is not IntentPhase.WORKING)
+        await workflow.wait_condition(lambda: self._status.phase in TERMINAL_PHASES)
         code, reason = self._status.code, self._status.reason
         coin = start.intent.coin
         return IntentReport(
@@ -89,6 +91,10 @@ class TradeIntent:
     @workflow.signal
     def cancel(self) -> None:
         self._status = replace(self._status, phase=IntentPhase.CANCELLED)
+
+    @workflow.signal
+    def execute(self) -> None:
+        self._status = replace(self._status, phase=IntentPhase.WORKING)
 
     @workflow.signal
     def close(self, request: CloseRequest | None = None) -> None:

@@ -81,6 +81,15 @@ def test_an_intent_is_cancelled_once(ann: Api) -> None:
     assert (shown["phase"], shown["source"]) == ("CANCELLED", "workflow")
 
 
+def test_a_waiting_intent_is_executed_at_once_and_a_working_one_has_nothing_to_wait_for(ann: Api) -> None:
+    intent_id = ann.post("/api/intents", {**OPEN, "criteria": {"mark_below": "1"}}).json()["id"]
+    assert ann.get(f"/api/intents/{intent_id}").json()["phase"] == "WAITING"
+    assert ann.post(f"/api/intents/{intent_id}/execute").status_code == 202
+    assert ann.get(f"/api/intents/{intent_id}").json()["phase"] == "WORKING"
+    again = ann.post(f"/api/intents/{intent_id}/execute")
+    assert (again.status_code, ann.code(again)) == (409, "intent_not_waiting")
+
+
 def test_an_amendment_answers_with_the_new_status(ann: Api) -> None:
     intent_id = ann.post("/api/intents", OPEN).json()["id"]
     changed = ann.patch(f"/api/intents/{intent_id}", {"stop_px": "95000"})
@@ -89,7 +98,7 @@ def test_an_amendment_answers_with_the_new_status(ann: Api) -> None:
     assert (refused.status_code, ann.code(refused)) == (409, "amend_refused")
 
 
-@pytest.mark.parametrize("act", ["", "/cancel", "/close"])
+@pytest.mark.parametrize("act", ["", "/cancel", "/close", "/execute"])
 def test_an_intent_of_another_user_does_not_exist(ann: Api, bob: Api, act: str) -> None:
     intent_id = bob.post("/api/intents", OPEN).json()["id"]
     path = f"/api/intents/{intent_id}{act}"

@@ -145,7 +145,6 @@ def test_a_slow_consumer_is_closed_and_others_are_served(
     user = user_of(ann)
     seen: list[int] = []
     with socket(ann, {"after": 0}) as slow, socket(ann, {}) as quick:
-        slow.socket.setsockopt(*_small_buffer())
         read(slow)
         read(quick)
         reader = threading.Thread(target=lambda: seen.extend(read(quick)["id"] for _ in range(EVENTS)))
@@ -156,12 +155,6 @@ def test_a_slow_consumer_is_closed_and_others_are_served(
         assert seen[-1] == newest
         wait_for(lambda: len(served.app.state.hub._listeners.get(user, ())) == 1)
         assert closed_with(slow) == live.CLOSE_SLOW
-
-
-def _small_buffer() -> tuple[int, int, int]:
-    import socket as sockets
-
-    return sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096
 
 
 def _flood(served: Served, user: str) -> int:

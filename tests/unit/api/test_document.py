@@ -15,7 +15,7 @@ from storage.records import Scope
 
 CONTRACT = {
     "POST": """/api/agent/start /api/agent/stop /api/agent/pause /api/agent/resume /api/agent/emergency-stop /api/agents
-        /api/intents /api/intents/{intent_id}/cancel /api/positions/open /api/positions/close /api/accounts
+        /api/intents /api/intents/{intent_id}/cancel /api/intents/{intent_id}/execute /api/positions/open /api/positions/close /api/accounts
         /api/control/pause /api/control/resume /admin/emergency-halt /admin/release""",
     "GET": """/api/agent/status /api/agents /api/agents/{agent_id} /api/agents/{agent_id}/decisions /api/intents
         /api/intents/{intent_id} /api/portfolio /api/positions /api/orders /api/fills /api/trades /api/performance
