@@ -18,7 +18,8 @@ from domain.intents import IntentPhase
 from domain.money import Price
 from domain.orders import MAIN_LEG, OrderKey
 from domain.risk import RiskDecision
-from storage.journal import ApprovalDesk, Approvals, Gate, Journal
+from storage.gate import Gate
+from storage.journal import ApprovalDesk, Approvals, Journal
 from venues.base import VenueDirectory
 
 _BARELY = timedelta(seconds=2)

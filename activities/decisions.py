@@ -23,7 +23,8 @@ from domain.decisions import Advice, MarketView, Situation
 from domain.errors import HoldfastError, Refused
 from domain.intents import TERMINAL_PHASES, Intent
 from storage.base import Diary, Portfolios, RiskBook, Supervision
-from storage.journal import Gate, Intents
+from storage.gate import Gate
+from storage.journal import Intents
 from venues.base import MarketData, VenueDirectory
 
 _NAMESPACE = uuid.UUID("0b0c1a52-7a0e-5f6e-9d55-53d2c7e0a6f4")

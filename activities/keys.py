@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from storage.journal import SealedKey, Signer, Vault
+from storage.gate import SealedKey, Vault
+from storage.journal import Signer
 from venues.base import SigningKey
 
 

@@ -16,7 +16,8 @@ from activities.keys import KeyRing
 from activities.resolution import Resolution
 from domain.errors import HoldfastError, Refused, Retryable
 from domain.orders import IN_FLIGHT_STATES, ApprovedOrder, OrderAck, OrderKey, OrderState
-from storage.journal import Gate, Journal, OrderRow, SendClaim
+from storage.gate import Gate
+from storage.journal import Journal, OrderRow, SendClaim
 from venues.base import Answer, SignedRequest, Venue, VenueDirectory, Verdict
 
 FailPoint = Callable[[str, str], None]

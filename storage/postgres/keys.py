@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.errors import Misconfigured, Refused
 from storage.access import Sealer
-from storage.journal import SealedKey
+from storage.gate import SealedKey
 from storage.postgres.engine import transaction
 from storage.postgres.tables import accounts, signers
 from storage.records import SignerRecord

@@ -24,28 +24,23 @@ with workflow.unsafe.imports_passed_through():
     from domain.agents import AgentStatus
     from domain.cycles import AgentShown, CycleOutcome, CycleRequest
     from domain.halts import EmergencyStop
-    from domain.intents import TERMINAL_PHASES, Intent, IntentKind, IntentReport
+    from domain.intents import Intent, IntentKind
     from domain.notices import Notice, Severity
     from workflows.trade_intent.messages import TradeIntentInput
-    from workflows.user_agent.messages import AgentReport, Reason, Reconfigure, UserAgentInput
+    from workflows.user_agent.life import AgentLife
+    from workflows.user_agent.messages import UserAgentInput
 
 _FAILURES_ALLOWED = 3
 """Failed cycles in a row after which an agent stops trying and asks for a person."""
 
 
 @workflow.defn(name="UserAgentWorkflow")
-class UserAgentWorkflow:
+class UserAgentWorkflow(AgentLife):
     """Runs `agent/{user}/{agent}` until it is stopped; positions belong to their intents, which outlive it."""
 
     @workflow.init
     def __init__(self, start: UserAgentInput) -> None:
-        self._config = start.config
-        self._progress = start.progress
-        self._rounds = 0
-        self._over = False
-        self._since = workflow.now()
-        self._recorded = AgentStatus.RUNNING
-        self._phase = workflow.info().typed_search_attributes.get(attributes.PHASE, "")
+        super().__init__(start)
 
     @workflow.run
     async def run(self, start: UserAgentInput) -> None:
@@ -60,90 +55,6 @@ class UserAgentWorkflow:
                 rolling.roll(replace(start, config=self._config, progress=self._progress))
         await self._wind_down()
         await workflow.wait_condition(workflow.all_handlers_finished)
-
-    @workflow.signal
-    def pause(self, reason: Reason | None = None) -> None:
-        """Begin no further cycle until resumed; positions keep their owners and their protection."""
-        self._note_reason(reason, paused=True)
-
-    @workflow.signal
-    def resume(self, reason: Reason | None = None) -> None:
-        """Go on, after a pause or after failures."""
-        self._note_reason(reason, paused=False, failed=False, failures=0)
-
-    @workflow.signal
-    def stop(self, reason: Reason | None = None) -> None:
-        """End: cancel working opening orders, leave positions to their intents."""
-        self._note_reason(reason, stopping=True)
-
-    @workflow.signal
-    def emergency_stop(self, reason: Reason | None = None) -> None:
-        """End: halt the agent, cancel its orders, close its positions."""
-        self._note_reason(reason, stopping=True, emergency=True)
-
-    @workflow.signal
-    def hold(self, reason: Reason | None = None) -> None:
-        """Open nothing until released: a halt is in force. The flags in Postgres decide; this only hastens it."""
-        self._progress = replace(self._progress, held=(reason or Reason(text="halted")).text)
-
-    @workflow.signal
-    def release(self, reason: Reason | None = None) -> None:  # noqa: ARG002 - every signal of an agent takes a reason
-        """Trade again: the halt was released; the next cycle reads the flags anyway."""
-        self._progress = replace(self._progress, held="")
-
-    @workflow.signal
-    def intent_reported(self, report: IntentReport) -> None:
-        """Note how an intent fares; a finished one is forgotten."""
-        note = wording.of_report(report)
-        is_over = report.phase in TERMINAL_PHASES
-        left = tuple(x for x in self._progress.open_intents if not (is_over and x == report.intent_id))
-        self._progress = replace(self._progress, open_intents=left, last_note=note)
-
-    @workflow.update
-    def reconfigure(self, change: Reconfigure) -> AgentReport:
-        """Take a new configuration with the next cycle."""
-        self._config = change.config
-        self._progress = replace(self._progress, last_note="reconfigured")
-        return self.status()
-
-    @reconfigure.validator
-    def _check_reconfigure(self, change: Reconfigure) -> None:
-        fault = wording.fault_of_change(self._config, change.config)
-        if fault:
-            raise ApplicationError(fault, type="reconfigure_refused", non_retryable=True)
-
-    @workflow.query
-    def status(self) -> AgentReport:
-        """Say how the agent stands."""
-        progress = self._progress
-        return AgentReport(
-            agent_id=self._config.agent_id,
-            status=self._status,
-            cycle=progress.cycle,
-            open_intents=progress.open_intents,
-            note=wording.note_of(progress),
-            next_cycle_at=progress.next_at if self._status is AgentStatus.RUNNING else None,
-        )
-
-    @property
-    def _status(self) -> AgentStatus:
-        if self._progress.stopping:
-            return AgentStatus.STOPPED if self._over else AgentStatus.STOPPING
-        if self._progress.failed:
-            return AgentStatus.FAILED
-        return AgentStatus.PAUSED if self._progress.paused else AgentStatus.RUNNING
-
-    @property
-    def _is_ready(self) -> bool:
-        return self._status is AgentStatus.RUNNING and self._delay() <= timedelta(0)
-
-    def _note_reason(self, reason: Reason | None, **changes: bool | int) -> None:
-        given = reason or Reason()
-        self._progress = replace(self._progress, reason=given.text, by=given.by, last_note="", **changes)  # type: ignore[arg-type]
-
-    def _delay(self) -> timedelta:
-        due = self._progress.next_at or workflow.now()
-        return due - workflow.now()
 
     async def _wait_for_turn(self) -> None:
         if self._status is not AgentStatus.RUNNING:
