@@ -1,5 +1,7 @@
 """The `holdfast` command: assembles the commands of the package `commands`."""
 
+import sys
+
 import typer
 
 from commands import (
@@ -15,6 +17,7 @@ from commands import (
     migrate,
     panic,
     programs,
+    reference,
     replay,
     trace,
     up,
@@ -49,6 +52,12 @@ app.command("record")(replay.record)
 app.command("faults", context_settings=programs.PASS_ON)(programs.faults)
 app.add_typer(users.app, name="user")
 app.add_typer(audit.app, name="audit")
+
+
+@app.command("reference", hidden=True)
+def write_reference() -> None:
+    """Print the reference page of the command line."""
+    sys.stdout.write(reference.page(app))
 
 
 def main() -> None:

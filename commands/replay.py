@@ -3,14 +3,12 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from google.protobuf.json_format import ParseError
 from temporalio.client import Client, WorkflowHistory
 
-from api import replay as replaying
-from api.replay import ReplayReport, Step
 from commands import home
 from commands.exits import CommandFailed
 from commands.output import Json, console, print_json, say, table_of
@@ -19,6 +17,9 @@ from runtime.converter import data_converter
 from runtime.loading import load_settings
 from runtime.secrets import KeyRing
 from runtime.temporal_client import connect
+
+if TYPE_CHECKING:
+    from api.replay import ReplayReport, Step
 
 Name = Annotated[
     str, typer.Argument(help="Workflow id: agent/USER/AGENT, intent/INTENT, account/ACCOUNT, platform ...")
@@ -65,13 +66,18 @@ def _read(workflow_id: str, file: Path) -> WorkflowHistory:
         raise Refused("bad_history", f"{file} is no history.", action="Make one with holdfast record.") from failure
 
 
-async def _replayed(workflow_id: str, run: str, given: WorkflowHistory | None) -> ReplayReport:
+async def _replayed(workflow_id: str, run: str, given: WorkflowHistory | None) -> "ReplayReport":
+    # Here and not above: code that cannot even be imported must not keep `halt` and `panic` from working.
+    from api.replay import replay as replayed
+
     converter = data_converter(KeyRing.of(load_settings()))
-    return await replaying.replay(given or await _fetched(workflow_id, run), converter)
+    return await replayed(given or await _fetched(workflow_id, run), converter)
 
 
 async def _fetched(workflow_id: str, run: str) -> WorkflowHistory:
-    return await replaying.fetch(await _client(), workflow_id, run)
+    from api.replay import fetch
+
+    return await fetch(await _client(), workflow_id, run)
 
 
 async def _client() -> Client:
@@ -79,7 +85,7 @@ async def _client() -> Client:
     return await connect(settings, KeyRing.of(settings), address=home.temporal_address(settings))
 
 
-def _show(report: ReplayReport) -> None:
+def _show(report: "ReplayReport") -> None:
     rows = [
         {
             "event": step.event_id,
@@ -96,7 +102,7 @@ def _show(report: ReplayReport) -> None:
         say("Today's code gives the same commands all the way.")
 
 
-def _fields(report: ReplayReport) -> dict[str, object]:
+def _fields(report: "ReplayReport") -> dict[str, object]:
     return {
         "workflow_id": report.workflow_id,
         "run_id": report.run_id,
@@ -108,7 +114,7 @@ def _fields(report: ReplayReport) -> dict[str, object]:
     }
 
 
-def _step(step: Step) -> dict[str, object]:
+def _step(step: "Step") -> dict[str, object]:
     return {
         "event": step.event_id,
         "at": step.at.isoformat(),

@@ -69,19 +69,20 @@ class Stack:
         self._feed = feed
         self._extra = dict(extra)
         self._starters: dict[str, Callable[[], Child]] = {}
+        self._ports: dict[str, int] = {}
         self._restarts = 0
         self._servers: list[tuple[str, Postgres | TemporalServer]] = []
         self.places = Places()
 
     def start(self, temporal_binary: Path | None) -> Places:
         """Start every part that is not given by a setting and wait until each one answers."""
+        self._choose_ports()
         for part in (
             self._start_postgres,
             self._migrate,
             lambda: self._start_temporal(temporal_binary),
             self._start_paper,
-            self._start_worker,
-            self._start_api,
+            self._start_worker_and_api,
         ):
             if self._supervisor.is_stopping:
                 raise KeyboardInterrupt
@@ -113,7 +114,7 @@ class Stack:
             self.places = replace(self.places, database_url=self._settings.database_url.get_secret_value())
             return
         with self._steps.step("Postgres") as note:
-            server = Postgres(self._settings.holdfast_home, port=self._port("postgres_port"))
+            server = Postgres(self._settings.holdfast_home, port=self._ports["postgres_port"])
             url = server.start()
             self._adopt("Postgres", server)
             self.places = replace(self.places, database_url=url)
@@ -134,8 +135,8 @@ class Stack:
                 binary or find_temporal(self._settings.holdfast_cache, self._steps.say),
                 database=self._settings.holdfast_home / "temporal" / "temporal.db",
                 log=self._settings.logs / "temporal.log",
-                port=self._port("temporal_port"),
-                ui_port=self._port("temporal_ui_port"),
+                port=self._ports["temporal_port"],
+                ui_port=self._ports["temporal_ui_port"],
                 namespace=self._settings.temporal_namespace,
                 retention=timedelta(days=self._settings.temporal_retention_days),
                 search_attributes=attributes.NAMES,
@@ -146,58 +147,52 @@ class Stack:
             note(address)
 
     def _start_paper(self) -> None:
-        if self._settings.hyperliquid_network is not Network.PAPER or self._settings.hyperliquid_url is not None:
+        if not self._needs_paper:
             self.places = replace(self.places, venue_url=self._settings.venue_url)
             return
         with self._steps.step("Paper Hyperliquid") as note:
-            port = self._port("paper_hyperliquid_port")
+            port = self._ports["paper_hyperliquid_port"]
             state = self._settings.holdfast_home / "paper"
             state.mkdir(parents=True, exist_ok=True)
             command = ["-m", "paper", "--venue", "hyperliquid", "--port", str(port)]
             command += ["--state", str(state / "hyperliquid.sqlite"), *self._feed.arguments]
             url = f"http://127.0.0.1:{port}"
-            self._run("paper", command, lambda: answers(f"{url}/info", {"type": "meta"}))
+            self._await(self._spawn("paper", command), lambda: answers(f"{url}/info", {"type": "meta"}))
             self.places = replace(self.places, venue_url=url)
             note(url)
 
-    def _start_worker(self) -> None:
-        with self._steps.step("Worker") as note:
+    def _start_worker_and_api(self) -> None:
+        """Start both at once: each takes seconds to load its libraries."""
+        with self._steps.step("Worker and API") as note:
             started = time.time()
             beats = self._settings.holdfast_home / "run"
-            self._run("worker", ["-m", "worker"], lambda: has_heartbeat(beats, started), drain=WORKER_DRAIN)
-            note("every queue")
+            host, port = self._settings.api_host, self._ports["api_port"]
+            self.places = replace(self.places, api_url=f"http://{host}:{port}")
+            worker = self._spawn("worker", ["-m", "worker"], drain=WORKER_DRAIN)
+            command = ["-m", "uvicorn", "api.app:app", "--host", host, "--port", str(port), "--log-level", "warning"]
+            api = self._spawn("api", command)
+            self._await(worker, lambda: has_heartbeat(beats, started))
+            self._await(api, lambda: answers(f"{self.places.api_url}/api/health/ready"))
+            note(self.places.api_url)
 
-    def _start_api(self) -> None:
-        with self._steps.step("API") as note:
-            port = self._port("api_port")
-            url = f"http://{self._settings.api_host}:{port}"
-            self.places = replace(self.places, api_url=url)
-            command = ["-m", "uvicorn", "api.app:app", "--host", self._settings.api_host, "--port", str(port)]
-            self._run("api", [*command, "--log-level", "warning"], lambda: answers(f"{url}/api/health/ready"))
-            note(url)
-
-    def _run(
-        self,
-        name: str,
-        command: list[str],
-        is_ready: Callable[[], bool],
-        *,
-        drain: timedelta = timedelta(seconds=10),
-    ) -> None:
-        """Start a child of ours and wait until it answers; remember how, to start it again."""
+    def _spawn(self, name: str, command: list[str], *, drain: timedelta = timedelta(seconds=10)) -> Child:
+        """Start a child of ours; remember how, to start it again."""
 
         def start() -> Child:
             environment = self.environment()
             return self._supervisor.start(name, [sys.executable, *command], env=environment, stop_timeout=drain)
 
-        child = start()
         self._starters[name] = start
+        return start()
+
+    def _await(self, child: Child, is_ready: Callable[[], bool]) -> None:
+        """Wait until a child answers; part_died with its last words when it does not."""
         is_over = wait_for(lambda: is_ready() or not child.is_running or self._supervisor.is_stopping, READY_TIMEOUT)
         if self._supervisor.is_stopping:
             raise KeyboardInterrupt
         if not is_over or not child.is_running:
             reason = last_lines(child.log, 3) or "it says nothing"
-            raise SetupError("part_died", f"The {name} did not start: {reason}", f"See {child.log}.")
+            raise SetupError("part_died", f"The {child.name} did not start: {reason}", f"See {child.log}.")
 
     def _restart(self, dead: Child) -> None:
         self._restarts += 1
@@ -216,13 +211,23 @@ class Stack:
     def _a_server_died(self) -> bool:
         return any(not server.is_running for _, server in self._servers)
 
-    def _port(self, name: str) -> int:
-        """Take a setting's port; when it is in use take the next free one and say so, unless it was set."""
-        wanted: int = getattr(self._settings, name)
-        port = free_port(wanted, is_fixed=self._settings.is_set(name))
-        if port != wanted:
-            self._steps.say(f"  [yellow]Port {wanted} is in use; {name.upper()} is {port} this time.[/yellow]")
-        return port
+    def _choose_ports(self) -> None:
+        """Choose every port before anything starts; one in use is replaced and said, unless it was set."""
+        names = ["api_port"]
+        names += ["postgres_port"] if self._settings.database_url is None else []
+        names += ["temporal_port", "temporal_ui_port"] if self._settings.temporal_address is None else []
+        names += ["paper_hyperliquid_port"] if self._needs_paper else []
+        for name in names:
+            wanted: int = getattr(self._settings, name)
+            self._ports[name] = free_port(wanted, is_fixed=self._settings.is_set(name))
+            if self._ports[name] != wanted:
+                self._steps.say(
+                    f"  [yellow]Port {wanted} is in use; {name.upper()} is {self._ports[name]} now.[/yellow]"
+                )
+
+    @property
+    def _needs_paper(self) -> bool:
+        return self._settings.hyperliquid_network is Network.PAPER and self._settings.hyperliquid_url is None
 
 
 def answers(url: str, body: dict[str, str] | None = None) -> bool:
