@@ -180,7 +180,7 @@ async def test_a_trade_by_hand_is_flagged_and_explained(stack: FullStack, client
     config = an_agent(account, coins=("BTC",))
     handle = await start(stack, client, config)
     await until(lambda: "PROTECTED" in phases(stack, config))
-    stack.bench.paper.post("trade", user=account.address, coin="ETH", is_buy=True, sz="0.5")
+    stack.bench.paper.post("trade", user=account.address, coin="ETH", side="buy", sz="0.5")
     flagged = "select * from differences where account_id = :account and kind = 'manual_trade' and repair = 'flagged'"
     await until(lambda: rows(stack, flagged, account=account.account_id), seconds=120)
     supervision = client.get_workflow_handle(ids.account(account.account_id))
