@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import signal
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -120,11 +123,36 @@ def _lifespan_of(given: Given, chosen: Settings) -> Callable[[FastAPI], Any]:
         made.state.parts = parts_over(chosen, engine, executions, keys, venues.directory(connection))
         made.state.hub = Hub(made.state.parts)
         async with made.state.hub.running():
-            yield
+            with _told_to_stop(made.state.hub.close):
+                yield
         await asyncio.to_thread(connection.close)
         await asyncio.to_thread(engine.dispose)
 
     return lifespan
+
+
+@contextmanager
+def _told_to_stop(close: Callable[[], None]) -> Iterator[None]:
+    """Call `close` at SIGTERM and SIGINT: the server's own handler comes to the lifespan only after the last answer."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(close)
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for number in before:
+        signal.signal(number, tell)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _engine(chosen: Settings) -> Engine:

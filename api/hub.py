@@ -53,11 +53,15 @@ class Hub:
         try:
             yield
         finally:
-            self.is_closing = True
-            self._wake("")
+            self.close()
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+    def close(self) -> None:
+        """End every stream: a server waits for its open answers before it stops."""
+        self.is_closing = True
+        self._wake("")
 
     @asynccontextmanager
     async def listener(self, user_id: str) -> AsyncIterator[Listener]:
