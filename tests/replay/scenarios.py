@@ -80,7 +80,7 @@ def _agent(
     name: str, fakes: FleetFakes, play: Callable[[Client, Handle], Awaitable[None]], *, rounds: int = 0
 ) -> Scenario:
     async def run(client: Client) -> Handle:
-        config = an_agent(agent_id=name, cycle_every=timedelta(milliseconds=300))
+        config = an_agent(agent_id=name, cycle_every=timedelta(seconds=2))
         handle = await client.start_workflow(
             UserAgentWorkflow.run,
             UserAgentInput(config=config, max_rounds=rounds),
