@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -66,6 +67,8 @@ def main() -> None:
     options = parser.parse_args()
     chosen = [CASES[name] for name in options.fault or CASES]
     plan = [chosen[number % len(chosen)] for number in range(len(chosen) if options.short else options.runs)]
+    # A run that is told to end stops what it started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _home(options.keep) as folder:
         tallies = asyncio.run(suite(folder, plan, options.seed, options.at_once))
     total = Verdict()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import func, select
 from temporalio.client import Client
 
 from domain.accounts import AccountRef
 from runtime.loading import load_settings
 from runtime.temporal_server import TemporalServer, find_temporal
+from storage.postgres.engine import transaction
+from storage.postgres.tables import portfolios
 from tests.faults.proxy import Proxy
 from tests.stack.full import FullStack, full_stack
 from workflows import attributes
@@ -109,6 +113,7 @@ def _parts(home: Path, accounts: int) -> Iterator[Arena]:
                     HYPERLIQUID_URL=f"http://127.0.0.1:{to_venue.port}",
                     TEMPORAL_ADDRESS=f"127.0.0.1:{to_server.port}",
                 )
+            _wait_until_known(stack, accounts)
             yield Arena(stack=stack, temporal=temporal, venue_proxies=venue, temporal_proxies=server, accounts=funded)
     finally:
         for proxy in proxies:
@@ -118,3 +123,14 @@ def _parts(home: Path, accounts: int) -> Iterator[Arena]:
 
 def _new_account(stack: FullStack) -> AccountRef:
     return stack.bench.account(f"user-{uuid.uuid4()}", usdc="100000")
+
+
+def _wait_until_known(stack: FullStack, accounts: int) -> None:
+    """Wait until every account was looked at once: right after a start the first looks stand in line."""
+    deadline = time.monotonic() + 120
+    while True:
+        with transaction(stack.bench.engine) as connection:
+            known = connection.scalar(select(func.count()).select_from(portfolios)) or 0
+        if known >= accounts or time.monotonic() > deadline:
+            return
+        time.sleep(0.2)
