@@ -21,7 +21,16 @@ def opening_limit(intent: Intent, instrument: Instrument, reference_px: Price) -
         raise Refused("no_reference_price", f"{intent.coin} has no reference price.", action="Wait for market data.")
     inward = Rounding.DOWN if intent.side is Side.BUY else Rounding.UP
     if intent.policy.style is OrderStyle.LIMIT and intent.policy.limit_px is not None:
-        return round_price(intent.policy.limit_px, instrument, inward)
+        rounded = round_price(intent.policy.limit_px, instrument, inward)
+        if not intent.agent_id and rounded != intent.policy.limit_px:
+            # What a person typed is not changed behind their back; what an adviser computed has no ticks.
+            raise Refused(
+                "price_step",
+                f"{plain(intent.policy.limit_px)} is off the tick of {intent.coin}.",
+                action=f"The nearest valid price is {plain(rounded)}.",
+                details={"rule": "price_step", "nearest": plain(rounded)},
+            )
+        return rounded
     bound = reference_px * (1 + intent.side.sign * intent.limits.max_slippage)
     return round_price(Price(bound), instrument, inward)
 

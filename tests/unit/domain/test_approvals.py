@@ -48,12 +48,17 @@ def test_a_slippage_bound_off_the_tick_is_rounded_inward():
     assert sell.terms.limit_px == d("50726")
 
 
-def test_a_limit_is_rounded_towards_passive():
+def test_an_agents_limit_is_rounded_towards_passive():
     policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=price("49999.7"), tif=TimeInForce.ALO)
-    buy, _ = approved(an_intent(policy=policy))
-    sell, _ = approved(an_intent(policy=policy, side=Side.SELL))
+    buy, _ = approved(an_intent(policy=policy, agent_id="agent"))
+    sell, _ = approved(an_intent(policy=policy, side=Side.SELL, agent_id="agent"))
     assert (buy.terms.limit_px, sell.terms.limit_px) == (d("49999"), d("50000"))
     assert buy.terms.tif is TimeInForce.ALO
+
+
+def test_a_limit_by_hand_off_the_tick_is_refused_with_the_nearest_price():
+    error = refusal(an_intent(policy=IntentPolicy(style=OrderStyle.LIMIT, limit_px=price("49999.7"))))
+    assert (error.code, error.details["nearest"]) == ("price_step", "49999")
 
 
 def test_a_sell_is_reserved_at_the_market_since_it_fills_above_its_limit():
