@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -11,13 +12,14 @@ import structlog
 from starlette.concurrency import run_in_threadpool
 
 from api.deps import Parts
-from domain.errors import HoldfastError
+from domain.errors import HoldfastError, Refused, Retryable
 from storage.postgres.events import listen
-from storage.records import Event
+from storage.records import Caller, Event
 from venues.base import Mark
 
 BATCH = 200
 RETRY_SECONDS = 1.0
+RECHECK_SECONDS = 30.0
 
 
 @dataclass(slots=True, eq=False)
@@ -82,6 +84,24 @@ class Hub:
     async def newest(self, user_id: str) -> int:
         """The id of the newest event."""
         return await run_in_threadpool(self.parts.events.newest, user_id)
+
+    async def require_valid(self, me: Caller, checked_at: float) -> float:
+        """Check now and then that the key of an open connection was not revoked since; returns when it was checked."""
+        now = time.monotonic()
+        if now - checked_at < RECHECK_SECONDS:
+            return checked_at
+        if not await run_in_threadpool(self._is_valid, me):
+            raise Refused("unauthenticated", "The API key was revoked.", action="Connect again with another key.")
+        return now
+
+    def _is_valid(self, me: Caller) -> bool:
+        try:
+            user = self.parts.users.user(me.user_id)
+            keys = self.parts.users.api_keys(me.user_id)
+        except Retryable:
+            return True
+        is_live = any(key.key_id == me.key_id and key.revoked_at is None for key in keys)
+        return is_live and user is not None and user.disabled_at is None
 
     def marks(self, coins: tuple[str, ...]) -> tuple[Mark, ...]:
         """Read the prices of some coins; blocking, and shared by all clients for about a second."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from enum import StrEnum
@@ -88,10 +89,14 @@ async def stream_events(
 
 async def _sse(hub: Hub, me: Caller, cursor: int) -> AsyncIterator[str]:
     yield ": connected\n\n"
+    checked_at = time.monotonic()
     async with hub.listener(me.user_id) as listener:
         while not hub.is_closing:
             try:
+                checked_at = await hub.require_valid(me, checked_at)
                 found = await hub.since(me.user_id, cursor)
+            except Refused:
+                return
             except HoldfastError:
                 found = ()
             for event in found:
@@ -154,7 +159,7 @@ async def _pump(socket: WebSocket, hub: Hub, me: Caller, hello: Hello) -> None:
     await _send(socket, {"type": "ready", "after": cursor, "channels": list(hello.channels)})
     async with hub.listener(me.user_id) as listener:
         tasks = (
-            asyncio.create_task(_send_events(socket, hub, listener, cursor, frozenset(hello.channels))),
+            asyncio.create_task(_send_events(socket, hub, me, listener, cursor, frozenset(hello.channels))),
             asyncio.create_task(_read(socket)),
             *([asyncio.create_task(_send_marks(socket, hub, hello.coins))] if Channel.MARKET in hello.channels else []),
         )
@@ -169,11 +174,17 @@ async def _pump(socket: WebSocket, hub: Hub, me: Caller, hello: Hello) -> None:
             raise outcome
 
 
-async def _send_events(socket: WebSocket, hub: Hub, listener: Listener, cursor: int, channels: frozenset[str]) -> None:
+async def _send_events(
+    socket: WebSocket, hub: Hub, me: Caller, listener: Listener, cursor: int, channels: frozenset[str]
+) -> None:
     """Read in batches no larger than BATCH and send each event: what a client has not taken waits in the table."""
+    checked_at = time.monotonic()
     while not hub.is_closing:
         try:
-            found = await hub.since(listener.user_id, cursor)
+            checked_at = await hub.require_valid(me, checked_at)
+            found = await hub.since(me.user_id, cursor)
+        except Refused as refused:
+            raise Closed(CLOSE_UNAUTHENTICATED, refused.code) from None
         except HoldfastError:
             found = ()
         for event in found:

@@ -16,8 +16,8 @@ from api.halting import ADMIN_PREFIX
 from api.schemas.agents import AgentAsked, AgentState
 from api.schemas.values import Id, Listed
 from domain.agents import AgentStatus
-from domain.errors import Refused
-from domain.halts import HaltScope
+from domain.errors import Refused, Retryable
+from domain.halts import HaltFlag, HaltScope
 from storage.records import AgentRecord, Caller
 from workflows import ids
 from workflows.platform.messages import Release
@@ -62,11 +62,12 @@ def resume_agent(body: AgentAsked, parts: Ports, me: Me, _: idempotency.Key) -> 
 def emergency_stop(body: AgentAsked, parts: Ports, me: Me, _: idempotency.Key) -> Listed[AgentState]:
     """Stop at once, cancel every order and close every position of one agent, or of all of the caller's."""
     found = asked.agents_of(parts, me, body.agent_id)
-    reason = Reason(text=body.reason, by=me.name)
     for agent in found:
-        # One that does not run may still own positions: it is started for nothing but the stop.
-        parts.executions.start(starts.stopping_agent_of(agent.config, reason, cycle=agent.cycle))
+        # The gate first: it closes even when Temporal is away, and the workflow's own halt finds it in force.
+        flag = HaltFlag(scope=HaltScope.AGENT, key=agent.config.agent_id, reason=body.reason, by=me.name)
+        parts.halts.commit(flag)
         _note(parts, me, "agent.emergency_stop", agent, body.reason)
+    _stop_at_once(parts, found, Reason(text=body.reason, by=me.name))
     return Listed(items=[_state(agent, status=AgentStatus.STOPPING, note=body.reason) for agent in found])
 
 
@@ -86,6 +87,20 @@ def _tell(parts: Parts, me: Caller, body: AgentAsked, signal: str, expected: Age
         raise Refused("agent_not_running", "The agent is not running.", action="Start it first.")
     _note(parts, me, f"agent.{signal}", agent, body.reason)
     return _state(agent, status=expected, note=body.reason)
+
+
+def _stop_at_once(parts: Parts, found: tuple[AgentRecord, ...], reason: Reason) -> None:
+    """Tell every agent; one that does not run may still own positions and is started for nothing but the stop."""
+    try:
+        for agent in found:
+            parts.executions.start(starts.stopping_agent_of(agent.config, reason, cycle=agent.cycle))
+    except Retryable as error:
+        raise Retryable(
+            error.code,
+            "Nothing opens any more, but the positions are not closed yet: Temporal did not answer.",
+            action="Repeat the request, or close at the venue with `holdfast panic`.",
+            retry_after=error.retry_after,
+        ) from error
 
 
 def _lift_own_halt(parts: Parts, me: Caller, agent: AgentRecord) -> None:

@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from api import live
+from api import hub, live
 from tests.integration.api.conftest import Api, Served, wait_for
 from tests.stack.paper import Paper
 
@@ -136,6 +136,19 @@ def test_silence_brings_heartbeats(ann: Api, monkeypatch: pytest.MonkeyPatch) ->
     with socket(ann, {}) as opened:
         read(opened)
         assert read(opened)["type"] == "heartbeat"
+
+
+def test_a_revoked_key_ends_its_open_connections(ann: Api, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "RECHECK_SECONDS", 0.0)
+    user = user_of(ann)
+    issued = served.parts.users.issue(user)
+    other = served.client(issued.secret)
+    with socket(other, {}) as opened, other.http.stream("GET", "/api/events") as stream_:
+        read(opened)
+        served.parts.users.revoke(user, issued.key.key_id)
+        served.parts.events.append(user, "intent", {"n": "too late"})
+        assert closed_with(opened) == live.CLOSE_UNAUTHENTICATED
+        assert "too late" not in "".join(stream_.iter_text())
 
 
 def test_a_slow_consumer_is_closed_and_others_are_served(

@@ -74,6 +74,18 @@ def test_without_temporal_a_start_is_unavailable_and_says_when_to_try_again(serv
     assert (ready.status_code, admin.code(ready)) == (503, "not_ready")
 
 
+def test_an_emergency_stop_closes_the_gate_while_temporal_is_away(served_without_temporal: Served) -> None:
+    parts = served_without_temporal.parts
+    user = served_without_temporal.user("ann")
+    user_id = user.get("/api/auth/me").json()["user_id"]
+    parts.accounts.add(user_id, venue="hyperliquid", network="paper", address=random_address())
+    agent = user.post("/api/agents", {"adviser": "trend", "coins": ["BTC"]}).json()["id"]
+    answer = user.post("/api/agent/emergency-stop")
+    assert (answer.status_code, user.code(answer)) == (503, "no_temporal")
+    assert "Nothing opens any more" in answer.json()["error"]["message"]
+    assert [halt.flag.key for halt in parts.halts.in_force()] == [agent]
+
+
 @pytest.mark.parametrize("path", ["/admin/emergency-halt", "/admin/release"])
 @pytest.mark.parametrize(("is_admin", "scope"), [(False, Scope.ADMIN), (True, Scope.TRADE), (False, Scope.READ)])
 def test_halting_needs_an_administrators_admin_key(served: Served, path: str, is_admin: bool, scope: Scope) -> None:
