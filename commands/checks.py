@@ -17,14 +17,20 @@ from commands.findings import Finding, fault, warning, well
 from commands.temporal_checks import temporal_findings
 from domain.errors import HoldfastError
 from runtime.errors import SetupError
+from runtime.secrets import KeyRing, Vault
 from runtime.settings import Settings
 from storage.postgres import schema
+from storage.postgres.accounts import PostgresAccounts
 from storage.postgres.engine import engine as make_engine
 from storage.postgres.engine import transaction
-from wiring.venues import hyperliquid
+from storage.postgres.keys import PostgresSignerBook
+from storage.records import AccountRecord, SignerRecord
+from venues.hyperliquid.venue import HyperliquidVenue
+from wiring.venues import HYPERLIQUID, hyperliquid
 
 LEAST_DISK_BYTES = 1_000_000_000
 MOST_SKEW = timedelta(seconds=5)
+MOST_ACCOUNTS = 20
 STALE_HEARTBEAT = timedelta(seconds=30)
 ACCOUNTS_PER_ADDRESS = 300
 """Accounts whose state fits each 30 s into one address's weight on Hyperliquid; beyond it flat ones wait up to 5 min."""
@@ -42,6 +48,7 @@ def findings(settings: Settings) -> list[Finding]:
         "temporal": lambda found: iter(asyncio.run(temporal_findings(found))),
         "worker": _workers,
         "venue": _venue,
+        "accounts": _accounts,
         "api": _api,
     }
     return [finding for part, check in checks.items() for finding in _answers(part, check, settings)]
@@ -160,6 +167,31 @@ def _venue(settings: Settings) -> Iterator[Finding]:
         yield well("hyperliquid", f"{connection.config.url} lists {len(instruments)} instruments.")
     finally:
         connection.close()
+
+
+def _accounts(settings: Settings) -> Iterator[Finding]:
+    """Ask the venue whether the agent wallet of each account may act for it."""
+    network = settings.hyperliquid_network.value
+    made = make_engine(home.database_url(settings), pool_size=1, max_overflow=1)
+    connection = hyperliquid(settings, home.venue_url(settings))
+    try:
+        signers = PostgresSignerBook(made, Vault(KeyRing.of(settings)))
+        for account in PostgresAccounts(made).active(HYPERLIQUID, network)[:MOST_ACCOUNTS]:
+            known = signers.signers(account.ref.user_id, account.ref.account_id)
+            yield _link(connection, account, [signer for signer in known if signer.retired_at is None])
+    finally:
+        connection.close()
+        made.dispose()
+
+
+def _link(connection: HyperliquidVenue, account: AccountRecord, signers: list[SignerRecord]) -> Finding:
+    if not signers:
+        action = f"`holdfast account key {account.ref.account_id}` makes one."
+        return fault("account", "signer_missing", f"{account.ref.address} has no agent wallet.", action)
+    report = connection.accounts.check_link(account.ref, signers[0].address)
+    if report.ok and report.code == "ok":
+        return well("account", report.sentence)
+    return (warning if report.ok else fault)("account", report.code, report.sentence, "See `holdfast account key`.")
 
 
 def _api(settings: Settings) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """One deployment on this machine: Postgres, Temporal, paper exchange, worker and API, started in this order."""
 
+import asyncio
 import os
 import sys
 import time
@@ -13,10 +14,12 @@ import httpx
 
 from commands.steps import Steps
 from runtime.errors import SetupError
+from runtime.namespaces import prepare_namespace
 from runtime.ports import free_port
 from runtime.postgres import Postgres
 from runtime.processes import Child, Supervisor, last_lines, wait_for
 from runtime.settings import Network, Settings
+from runtime.temporal_client import connect
 from runtime.temporal_server import TemporalServer, find_temporal
 from workflows import attributes
 
@@ -128,7 +131,10 @@ class Stack:
 
     def _start_temporal(self, binary: Path | None) -> None:
         if self._settings.temporal_address is not None:
-            self.places = replace(self.places, temporal_address=self._settings.temporal_address)
+            with self._steps.step("Temporal") as note:
+                asyncio.run(prepare_given(self._settings))
+                self.places = replace(self.places, temporal_address=self._settings.temporal_address)
+                note(self._settings.temporal_address)
             return
         with self._steps.step("Temporal") as note:
             server = TemporalServer(
@@ -228,6 +234,13 @@ class Stack:
     @property
     def _needs_paper(self) -> bool:
         return self._settings.hyperliquid_network is Network.PAPER and self._settings.hyperliquid_url is None
+
+
+async def prepare_given(settings: Settings) -> None:
+    """Connect to the server of the settings and register what we need there; no_temporal when it does not answer."""
+    client = await connect(settings, None)
+    retention = timedelta(days=settings.temporal_retention_days)
+    await prepare_namespace(client, retention=retention, search_attributes=attributes.NAMES)
 
 
 def answers(url: str, body: dict[str, str] | None = None) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.status import Status
 
 from runtime.processes import Supervisor
 
@@ -24,6 +25,10 @@ class Steps:
             yield note
         seconds = time.monotonic() - started
         self._console.print(f"  [green]✓[/green] {name:<22} {note.text} [dim]({seconds:.1f} s)[/dim]")
+
+    def live(self, text: str) -> Status:
+        """Show a line that changes, where there is a terminal."""
+        return self._console.status(text)
 
     def stop(self, supervisor: Supervisor) -> None:
         """Stop every part and show how long each one took."""

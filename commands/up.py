@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,15 +21,18 @@ from commands.once import RECIPE, Watch, print_summary, summary_of
 from commands.output import Json, console, print_json
 from commands.stack import Feed, Places, Stack
 from commands.steps import Steps
+from domain.errors import Retryable
 from runtime.loading import load_settings
 from runtime.ports import free_port
-from runtime.processes import Supervisor, never
+from runtime.processes import Supervisor
 from runtime.settings import Settings
 from runtime.temporal_server import find_temporal
 from storage.postgres.engine import engine
+from storage.postgres.trades import PostgresTradeBook
 from wiring.venues import hyperliquid
 
 PORTS = ("API_PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT", "POSTGRES_PORT", "PAPER_HYPERLIQUID_PORT", "METRICS_PORT")
+SHOW_EVERY_SECONDS = 5.0
 WATCH_INTERVAL = timedelta(seconds=0.5)
 
 
@@ -64,7 +68,7 @@ def _run_until_stopped(settings: Settings, market: Feed, agents: int, *, as_json
                 demo = make_demo(settings, places, Recipe(agents=agents))
                 note(f"{len(demo.agents)} agents")
             _welcome(places, demo, as_json=as_json)
-            stack.watch(never, WATCH_INTERVAL)
+            _follow(stack, steps)
             steps.stop(supervisor)
     steps.say("Stopped. `holdfast up` goes on where it was.")
 
@@ -117,6 +121,31 @@ def make_demo(settings: Settings, places: Places, recipe: Recipe) -> Demo:
     """Make the demo's user, accounts and agents, or find them."""
     maker = DemoMaker(settings, database_url=places.database_url, venue_url=places.venue_url, api_url=places.api_url)
     return maker.make(recipe)
+
+
+def _follow(stack: Stack, steps: Steps) -> None:
+    """Keep everything alive until the end is asked for, and show how trading goes."""
+    books = engine(stack.places.database_url, pool_size=1, max_overflow=1)
+    trades = PostgresTradeBook(books)
+    shown_at = 0.0
+
+    def show() -> bool:
+        nonlocal shown_at
+        if time.monotonic() - shown_at >= SHOW_EVERY_SECONDS:
+            shown_at = time.monotonic()
+            with suppress(Retryable):
+                figures = trades.figures()
+                line.update(
+                    f"{figures.cycles} cycles, {figures.intents} intents, {figures.filled} filled, "
+                    f"{figures.protected} protected, {figures.refused} refused; Ctrl-C stops everything"
+                )
+        return False
+
+    try:
+        with steps.live("running; Ctrl-C stops everything") as line:
+            stack.watch(show, WATCH_INTERVAL)
+    finally:
+        books.dispose()
 
 
 def _welcome(places: Places, demo: Demo, *, as_json: bool) -> None:
