@@ -1,8 +1,8 @@
 """Run the fault suite: `python -m tests.faults --runs 200 --seed 1 [--fault NAME] [--short] [--json] [--keep FOLDER]`.
 
 The last line is `runs=N duplicates=0 lost=0 orphans=0 unresolved=0 after_drain=0 unprotected_max_s=`; the exit code is 1 when any
-of them is broken. Seconds without protection are counted where no process was killed or stopped on purpose; with those, they are
-shown apart.
+of them is broken. Seconds without protection are counted where no process was killed or stopped and nothing was overloaded on
+purpose; with those, they are shown apart.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def report(total: Verdict, tallies: Tallies, runs: int, seed: int, *, as_json: b
             figures_of = (f"{middle:.1f}", f"{slowest:.1f}", f"{bare:.1f}")
             table.add_row(name, CASES[name].number, str(len(tally.seconds)), str(tally.failed), *figures_of)
         Console(width=100).print(table)
-        print(f"notes={total.counts['notes']} unprotected_after_kills_max_s={total.unprotected_disturbed_s:.2f}")
+        print(f"notes={total.counts['notes']} unprotected_disturbed_max_s={total.unprotected_disturbed_s:.2f}")
     counted = " ".join(f"{kind}={total.counts[kind]}" for kind in KINDS)
     print(f"runs={runs} {counted} unprotected_max_s={total.unprotected_s:.2f}")
 

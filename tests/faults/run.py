@@ -253,5 +253,6 @@ class Run:
             slots=owned,
             running=running,
             drained_at=self.drained_at,
-            disturbed=self.disturbed,
+            # The crowd of case 37 overloads the machine on purpose.
+            disturbed=self.disturbed or account != self.account,
         )
