@@ -31,10 +31,14 @@ def start_agent(body: AgentAsked, parts: Ports, me: Me, _: idempotency.Key) -> A
     """Start an agent, and what its account needs; lifts the halt that its own emergency stop left."""
     agent = asked.agent_of(parts, me, body.agent_id)
     account = asked.account_of(parts, me, agent.config.account_id)
+    seen = parts.executions.see(ids.agent(me.user_id, agent.config.agent_id))
+    if seen is not None and seen.is_running:
+        # Before the halt is lifted: it may be the one of an emergency stop that is under way.
+        raise _running()
     _lift_own_halt(parts, me, agent)
     parts.executions.ensure(starts.surroundings(account))
     if not parts.executions.start(starts.agent_of(agent.config, cycle=agent.cycle)):
-        raise Refused("agent_running", "The agent is running already.", action="Ask for its status.")
+        raise _running()
     parts.agents.activate(me.user_id, agent.config.agent_id, active=True)
     _note(parts, me, "agent.start", agent, body.reason)
     return _state(agent, status=AgentStatus.RUNNING, note="started")
@@ -77,6 +81,10 @@ def show_status(parts: Ports, me: Me, agent_id: Annotated[Id | None, Query()] = 
     agent = asked.agent_of(parts, me, agent_id)
     report = parts.executions.query(ids.agent(me.user_id, agent.config.agent_id), AgentReport)
     return _state(agent) if report is None else _reported(agent, report)
+
+
+def _running() -> Refused:
+    return Refused("agent_running", "The agent is running already, or still stopping.", action="Ask for its status.")
 
 
 def _tell(parts: Parts, me: Caller, body: AgentAsked, signal: str, expected: AgentStatus) -> AgentState:

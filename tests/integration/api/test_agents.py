@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from domain.halts import HaltFlag
 from tests.integration.api.conftest import Api, Served, Temporal, wait_for
 from workflows import ids
 from workflows.platform.messages import HaltTimes
@@ -157,11 +158,18 @@ def test_an_unknown_adviser_is_named_with_those_that_exist(ann: Api) -> None:
     assert "trend" in answer.json()["error"]["details"]["names"]
 
 
+def test_a_start_during_an_emergency_stop_leaves_its_halt_alone(ann: Api, served: Served) -> None:
+    agent_id = made(ann)
+    ann.post("/api/agent/start")
+    served.parts.halts.commit(HaltFlag(scope="agent", key=agent_id, reason="emergency", by=ann.name))
+    answer = ann.post("/api/agent/start")
+    assert (answer.status_code, ann.code(answer)) == (409, "agent_running")
+    assert agent_id in {halt.flag.key for halt in served.parts.halts.in_force()}
+
+
 def test_a_start_lifts_the_halt_of_the_users_own_emergency_stop_only(
     ann: Api, served: Served, temporal: Temporal
 ) -> None:
-    from domain.halts import HaltFlag
-
     agent_id = made(ann)
     served.parts.halts.commit(HaltFlag(scope="agent", key=agent_id, reason="emergency", by=ann.name))
     assert ann.post("/api/agent/start").status_code == 202
