@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from commands import home
+from commands.halts import books
 from commands.output import Json, print_json, say
 from runtime.loading import load_settings
 from storage.postgres import schema
-from storage.postgres.engine import engine
 
 
 def migrate(
@@ -17,8 +17,12 @@ def migrate(
     as_json: Json = False,
 ) -> None:
     """Apply the migrations that the database lacks."""
-    url = home.database_url(load_settings())
-    revision = schema.check(engine(url, pool_size=1)) if check else schema.migrate(url, to)
+    settings = load_settings()
+    if check:
+        with books(settings) as made:
+            revision = schema.check(made)
+    else:
+        revision = schema.migrate(home.database_url(settings), to)
     if as_json:
         print_json({"revision": revision})
     else:
