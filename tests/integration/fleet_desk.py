@@ -156,7 +156,7 @@ class FleetDesk:
             reached=lambda _place, _client_id: None,
         )
         wired = Assembly(ground, self.tape, self.metrics, DEPLOYMENT).wired()
-        self._activities = {each.__name__: each for each in (*wired.blocking, *wired.streams)}
+        self._activities: dict[str, Any] = {each.__name__: each for each in (*wired.blocking, *wired.streams)}
         self.advise_with(self.script)
 
     def advise_with(self, *advisors: Advisor) -> None:

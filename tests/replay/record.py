@@ -14,7 +14,8 @@ from pathlib import Path
 from runtime.loading import load_settings
 from runtime.temporal_server import find_temporal
 from tests.replay.recording import FINGERPRINTS, fingerprint, keep, play, servers
-from tests.replay.scenarios import Scenario, scenarios
+from tests.replay.scenarios import scenarios
+from tests.replay.staging import Scenario
 
 
 async def record(wanted: list[Scenario]) -> None:

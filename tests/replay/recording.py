@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 
 from runtime.converter import data_converter
 from runtime.temporal_server import TemporalServer
-from tests.replay.scenarios import Scenario
+from tests.replay.staging import Scenario
 from tests.workflows.fakes import Fleet
 from workflows import attributes
 

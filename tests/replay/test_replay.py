@@ -14,7 +14,8 @@ from domain.errors import Refused
 from runtime.converter import data_converter
 from tests.replay.changed import ShardThatSleepsFirst
 from tests.replay.recording import FINGERPRINTS, FOLDER, Servers, fingerprint, kept, play, servers
-from tests.replay.scenarios import Scenario, scenarios
+from tests.replay.scenarios import scenarios
+from tests.replay.staging import Scenario
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 CONVERTER = data_converter(None)
