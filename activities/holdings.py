@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from activities.approvals import AccountBook
-from activities.clock import VenueClock
 from activities.resolution import Resolution
 from domain.accounts import AccountRef, HeldPosition, Portfolio
 from domain.fills import Fill, average_price
@@ -107,7 +106,6 @@ class Holdings:
         venues: VenueDirectory,
         journal: Journal,
         fills: Fills,
-        clock: VenueClock,
         resolution: Resolution,
         lag: timedelta | None = None,
     ) -> None:
@@ -115,7 +113,6 @@ class Holdings:
         self._venues = venues
         self._journal = journal
         self._fills = fills
-        self._clock = clock
         self._resolution = resolution
         self._lag = lag
 
@@ -128,10 +125,10 @@ class Holdings:
         return self._journal.orders_of(intent_id)
 
     def read(self, intent: Intent) -> Holding:
-        """Look at everything of an intent: clock first, then the venue, then rows that the venue shows as ended."""
+        """Look at everything of an intent: the venue with its clock, then rows that the venue shows as ended."""
         account = self._accounts.ref(intent.account_id)
         venue = self._venues.of(account.venue, account.network)
-        venue_now = self._clock.read(venue, account)
+        # `as_of` is the venue's clock of the state itself, read before orders and fills: a question less than asking for it.
         portfolio = venue.accounts.portfolio(account, is_urgent=True)
         since = intent.decided_at - _OVERLAP
         self._refresh(venue, account, since)
@@ -139,7 +136,7 @@ class Holdings:
         return Holding(
             account=account,
             venue=venue,
-            venue_now=venue_now,
+            venue_now=portfolio.as_of,
             lag=self._lag if self._lag is not None else venue.trading.capabilities.lag,
             portfolio=portfolio,
             rows=self._journal.orders_of(intent.intent_id),

@@ -92,8 +92,7 @@ class Reconciler:
         account = request.account
         moved = self._read_movements(request)
         before = self.books.ledger(account.account_id)
-        fresh = self.sync.read_fills(account)
-        portfolio = self.sync.sync(account)
+        portfolio, fresh = self.sync.sync_all(account)
         settled = self._settle(before.live)
         ledger = self.books.ledger(account.account_id)
         repairs = (*settled, *self._end_gone(ledger, portfolio))

@@ -113,8 +113,7 @@ class Sightings:
         return False
 
     def _look_fully(self, account: AccountRef, seen: Seen) -> None:
-        fresh = self._parts.sync.read_fills(account)
-        portfolio = self._parts.sync.sync(account)
+        portfolio, fresh = self._parts.sync.sync_all(account)
         seen.full_at = self._parts.monotonic()
         reasons = (
             *self._by_fills(fresh),

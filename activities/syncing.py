@@ -39,12 +39,15 @@ class AccountSync:
 
     def sync(self, account: AccountRef) -> Portfolio:
         """Read and save the portfolio now, then the fills that led to it."""
+        return self.sync_all(account)[0]
+
+    def sync_all(self, account: AccountRef) -> tuple[Portfolio, tuple[Fill, ...]]:
+        """Sync, and return the new fills as well."""
         venue = self._venues.of(account.venue, account.network)
         portfolio = venue.accounts.portfolio(account)
         # Saved before anything else is read: approvals count what was filled after the save as still reserved.
         self._portfolios.save(account, portfolio)
-        self.read_fills(account)
-        return portfolio
+        return portfolio, self.read_fills(account)
 
     def read_fills(self, account: AccountRef) -> tuple[Fill, ...]:
         """Journal the fills since the cursor and tell the owners of their slots; returns the new ones."""
@@ -63,7 +66,8 @@ class AccountSync:
         for coin in sorted({fill.coin for fill in fresh}):
             owner = self._intents.owner(account.account_id, coin)
             trade_ids = tuple(fill.trade_id for fill in fresh if fill.coin == coin)
-            if owner:
+            # What the answer to its opening order has told an owner is no news: a look would cost it an activity for each fill.
+            if owner and not self._intents.knows(owner, account.account_id, trade_ids):
                 self._tell(owner, trade_ids)
 
     def _tell(self, owner: str, trade_ids: tuple[str, ...]) -> None:

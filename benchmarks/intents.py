@@ -1,10 +1,12 @@
 """Intents per second from start to FILLED, and decision to order latency, against a workflow of one empty activity.
 
-    python -m benchmarks.intents [--server dev|cluster] [--count 300] [--rounds 3]
+    python -m benchmarks.intents [--server dev|cluster] [--count 300] [--rounds 3] [--at-once 50]
 
-Both run on the same server in the same minutes, each with one worker process of its own, alternating after a warm-up; medians of
-the rounds are compared. `ratio` is throughput over the baseline's (at least 0.5), `latency_ratio` the latency of one intent at a
-time over that of one baseline workflow at a time (at most 2.5). The paper exchange runs with its rate limits off.
+Both run on the same server in the same minutes, each with one worker process of its own, alternating after a warm-up, with
+`--at-once` in flight; medians of the rounds are compared. `ratio` is throughput over the baseline's (at least 0.5),
+`latency_ratio` the time of one intent from its start to FILLED, one at a time, over that of one baseline workflow from its start
+to its result (at most 2.5). Each intent is a market order on a slot of its own: approved, written ahead, signed, sent to a paper
+exchange whose rate limits are off, and filled. `unfilled` counts intents that ended otherwise; they count as slots of time only.
 """
 
 from __future__ import annotations
@@ -12,19 +14,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from rich.progress import Progress
 from temporalio.client import Client
 
+from benchmarks.conditions import conditions, options_of, progress
 from benchmarks.processes import baseline_worker
 from benchmarks.servers import temporal
 from domain.accounts import AccountRef
@@ -34,54 +35,95 @@ from tests.stack.full import FullStack, full_stack, start_intent
 
 BASELINE_QUEUE = "benchmark-baseline"
 COINS = {"BTC": Decimal("0.001"), "ETH": Decimal("0.02"), "SOL": Decimal("0.5")}
-WARM_UP = 50
-ONE_BY_ONE = 40
+WARM_UP = 60
+ONE_BY_ONE = 30
+LOOK_EVERY = 0.03
+ENDS_WITHIN = 120.0
 
 
 def main() -> None:
     """Measure and print; the last line is name=value pairs."""
-    parser = argparse.ArgumentParser(prog="benchmarks.intents", description=__doc__)
-    parser.add_argument("--server", choices=("dev", "cluster"), default="dev")
-    parser.add_argument("--count", type=int, default=300, help="intents a round")
-    parser.add_argument("--rounds", type=int, default=3)
-    options = parser.parse_args()
+    options = _options()
     with (
         tempfile.TemporaryDirectory() as folder,
         temporal(options.server, Path(folder)) as address,
         full_stack(Path(folder) / "stack", temporal_address=address, deadline=8, lag=10) as stack,
         baseline_worker(stack, BASELINE_QUEUE),
     ):
-        asyncio.run(_measure(stack, options.count, options.rounds))
+        asyncio.run(Measurement(stack, options).run())
 
 
-async def _measure(stack: FullStack, count: int, rounds: int) -> None:
-    client = await stack.client()
-    needed = WARM_UP + ONE_BY_ONE + count * rounds
-    intents = iter(_intents(stack, needed))
-    bases: list[float] = []
-    subjects: list[float] = []
-    with Progress(disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("rounds", total=rounds + 2)
-        await _together(stack, client, [next(intents) for _ in range(WARM_UP)])
-        await _baselines(client, WARM_UP)
-        progress.advance(task)
-        base_ms = await _one_by_one(ONE_BY_ONE, lambda: _baselines(client, 1))
-        subject_ms = await _one_by_one(ONE_BY_ONE, lambda: _together(stack, client, [next(intents)]))
-        progress.advance(task)
-        for _ in range(rounds):
-            bases.append(count / await _timed(_baselines(client, count)))
-            subjects.append(count / await _timed(_together(stack, client, [next(intents) for _ in range(count)])))
-            progress.advance(task)
-    base, subject = statistics.median(bases), statistics.median(subjects)
-    sent_ms = _decision_to_order(stack)
-    print(f"baseline  {base:8.1f} workflows/s  {base_ms:7.1f} ms one at a time")
-    print(
-        f"intents   {subject:8.1f} intents/s    {subject_ms:7.1f} ms one at a time, decision to order {sent_ms:.1f} ms"
-    )
-    print(
-        f"ratio={subject / base:.2f} latency_ratio={subject_ms / base_ms:.2f} "
-        f"intents_per_s={subject:.1f} decision_to_order_p50_ms={sent_ms:.1f}"
-    )
+def _options() -> argparse.Namespace:
+    parser = options_of("intents", __doc__)
+    parser.add_argument("--count", type=int, default=300, help="intents a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--at-once", type=int, default=50, help="in flight at a time")
+    return parser.parse_args()
+
+
+class Measurement:
+    """One run."""
+
+    def __init__(self, stack: FullStack, options: argparse.Namespace) -> None:
+        self._stack = stack
+        self._options = options
+        self._unfilled = 0
+
+    async def run(self) -> None:
+        """Warm up, measure one by one, then many at once, and print."""
+        options, client = self._options, await self._stack.client()
+        intents = iter(_intents(self._stack, WARM_UP + ONE_BY_ONE + options.count * options.rounds))
+        bases: list[float] = []
+        subjects: list[float] = []
+        with progress() as bar:
+            task = bar.add_task("rounds", total=options.rounds + 2)
+            await self._fill(client, intents, WARM_UP)
+            await self._baselines(client, WARM_UP)
+            bar.advance(task)
+            base_ms = await _one_by_one(lambda: self._baselines(client, 1))
+            subject_ms = await _one_by_one(lambda: self._fill(client, intents, 1))
+            sent_ms = self._stack.decision_to_order_ms()[-ONE_BY_ONE:]
+            bar.advance(task)
+            for _ in range(options.rounds):
+                bases.append(options.count / await _timed(self._baselines(client, options.count)))
+                subjects.append(options.count / await _timed(self._fill(client, intents, options.count)))
+                bar.advance(task)
+        _print(options.server, bases, subjects, base_ms, subject_ms, statistics.median(sent_ms), self._unfilled)
+
+    async def _fill(self, client: Client, intents: Iterator[Intent], count: int) -> None:
+        """Start intents, a limited number in flight, and wait until each is filled, by the read model."""
+        free = self._options.at_once
+        running: dict[str, float] = {}
+        started = 0
+        while started < count or running:
+            more = [next(intents) for _ in range(min(free - len(running), count - started))]
+            now = datetime.now(UTC)
+            await asyncio.gather(*(start_intent(client, replace(intent, decided_at=now)) for intent in more))
+            running |= {intent.intent_id: time.monotonic() for intent in more}
+            started += len(more)
+            await asyncio.sleep(LOOK_EVERY)
+            await self._forget_ended(running)
+
+    async def _forget_ended(self, running: dict[str, float]) -> None:
+        filled = await asyncio.to_thread(self._stack.filled, set(running))
+        late = {name for name, since in running.items() if time.monotonic() - since > ENDS_WITHIN}
+        left = set(running) - filled
+        unfilled = (await asyncio.to_thread(self._stack.ended, left) | late) - filled if left else set()
+        self._unfilled += len(unfilled)
+        for name in filled | unfilled:
+            running.pop(name)
+
+    async def _baselines(self, client: Client, count: int) -> None:
+        turn = asyncio.Semaphore(self._options.at_once)
+
+        async def one(number: int) -> None:
+            async with turn:
+                handle = await client.start_workflow(
+                    "OneActivity", number, id=f"baseline-{uuid.uuid4()}", task_queue=BASELINE_QUEUE
+                )
+                await handle.result()
+
+        await asyncio.gather(*(one(number) for number in range(count)))
 
 
 def _intents(stack: FullStack, count: int) -> list[Intent]:
@@ -97,31 +139,8 @@ def _intents(stack: FullStack, count: int) -> list[Intent]:
     return made
 
 
-async def _together(stack: FullStack, client: Client, intents: list[Intent]) -> None:
-    """Start intents at once and wait until each is filled, by the read model."""
-    now = datetime.now(UTC)
-    await asyncio.gather(*(start_intent(client, replace(intent, decided_at=now)) for intent in intents))
-    wanted = {intent.intent_id for intent in intents}
-    deadline = time.monotonic() + 120
-    while left := wanted - stack.filled(wanted):
-        ended = stack.ended(left)
-        if ended or time.monotonic() > deadline:
-            raise RuntimeError(f"{len(ended)} of {len(wanted)} intents ended unfilled: {stack.phases(left)}")
-        await asyncio.sleep(0.01 if len(intents) == 1 else 0.05)
-
-
-async def _baselines(client: Client, count: int) -> None:
-    async def one(number: int) -> None:
-        handle = await client.start_workflow(
-            "OneActivity", number, id=f"baseline-{uuid.uuid4()}", task_queue=BASELINE_QUEUE
-        )
-        await handle.result()
-
-    await asyncio.gather(*(one(number) for number in range(count)))
-
-
-async def _one_by_one(count: int, call: Callable[[], Awaitable[None]]) -> float:
-    return statistics.median([1000 * await _timed(call()) for _ in range(count)])
+async def _one_by_one(call: Callable[[], Awaitable[None]]) -> float:
+    return statistics.median([1000 * await _timed(call()) for _ in range(ONE_BY_ONE)])
 
 
 async def _timed(call: Awaitable[None]) -> float:
@@ -130,8 +149,25 @@ async def _timed(call: Awaitable[None]) -> float:
     return time.perf_counter() - started
 
 
-def _decision_to_order(stack: FullStack) -> float:
-    return statistics.median(stack.decision_to_order_ms())
+def _print(
+    server: str,
+    bases: list[float],
+    subjects: list[float],
+    base_ms: float,
+    subject_ms: float,
+    sent_ms: float,
+    unfilled: int,
+) -> None:
+    base, subject = statistics.median(bases), statistics.median(subjects)
+    print(conditions(server))
+    print(f"baseline  {base:7.1f} workflows/s {base_ms:7.1f} ms one at a time    rounds {_rounds(bases)}")
+    print(f"intents   {subject:7.1f} intents/s   {subject_ms:7.1f} ms one at a time    rounds {_rounds(subjects)}")
+    print(f"          decision to order {sent_ms:.1f} ms, unfilled {unfilled}")
+    print(f"ratio={subject / base:.2f} latency_ratio={subject_ms / base_ms:.2f}", flush=True)
+
+
+def _rounds(values: list[float]) -> str:
+    return " ".join(f"{value:.1f}" for value in values)
 
 
 if __name__ == "__main__":

@@ -254,6 +254,9 @@ class Intents(Protocol):
     def finish(self, intent: Intent, phase: IntentPhase, *, code: str, reason: str) -> bool:
         """Show the terminal phase and free the slot if the intent holds it."""
 
+    def knows(self, intent_id: str, account_id: str, trade_ids: tuple[str, ...]) -> bool:
+        """Whether fills of an account are all of the intent's own opening orders that have ended with a known answer."""
+
     def owner(self, account_id: str, coin: str) -> str:
         """The intent that owns a slot, '' when free."""
 

@@ -102,7 +102,6 @@ def fence_of(ground: Ground, books: Books) -> Fence:
         venues=venues,
         journal=journal,
         fills=books.fills,
-        clock=clock,
         resolution=resolution,
         lag=lag,
     )

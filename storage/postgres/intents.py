@@ -6,17 +6,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Engine, func, or_, select, update
+from sqlalchemy import Engine, exists, func, not_, or_, select, update
 
 from domain.fills import Fill
 from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
 from domain.money import Price, Quantity
+from domain.orders import OrderState
 from storage.journal import IntentView
 from storage.postgres.approvals import free_slot, register, take_slot
 from storage.postgres.engine import load, transaction
 from storage.postgres.events import emit
 from storage.postgres.rows import fill_of
-from storage.postgres.tables import fills, intents, slots
+from storage.postgres.tables import fills, intents, orders, slots
 
 _TERMINAL = [phase.value for phase in TERMINAL_PHASES]
 
@@ -106,6 +107,25 @@ class PostgresIntents:
                 body = {"intent_id": intent.intent_id, "coin": intent.coin, "phase": phase.value, "code": code}
                 emit(connection, intent.user_id, "intent", body)
         return changed
+
+    def knows(self, intent_id: str, account_id: str, trade_ids: tuple[str, ...]) -> bool:
+        """Whether fills of an account are all of the intent's own opening orders that have ended with a known answer."""
+        answered = exists().where(
+            orders.c.intent_id == intent_id,
+            orders.c.step == fills.c.step,
+            orders.c.opening,
+            orders.c.state == OrderState.DONE.value,
+            # A resting order that filled later is shown as filled by its owner's own look, so the owner is told of it.
+            intents.c.id == orders.c.intent_id,
+            intents.c.phase.in_([IntentPhase.FILLED.value, IntentPhase.PROTECTED.value]),
+        )
+        other = select(fills.c.trade_id).where(
+            fills.c.account_id == account_id,
+            fills.c.trade_id.in_(trade_ids),
+            or_(fills.c.intent_id.is_distinct_from(intent_id), not_(answered)),
+        )
+        with transaction(self._engine) as connection:
+            return connection.execute(other.limit(1)).first() is None
 
     def owner(self, account_id: str, coin: str) -> str:
         """The intent that owns a slot, '' when free."""

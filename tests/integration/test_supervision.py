@@ -156,9 +156,7 @@ def test_a_shard_syncs_its_accounts_and_wakes_for_exposure_and_fills(desk: Fleet
     idle = run_shard(desk)
     assert (idle.accounts, idle.wakes) == (1, 0)
     assert idle.syncs >= 2
-    owner = desk.hold_position(account, config)
-    desk.workflows.filled.clear()
-    desk.bench.paper.post("trade", user=account.address, coin="ETH", side="sell", sz="0.1")
+    owner = desk.hold_position(account, config, is_synced=False)
     busy = run_shard(desk)
     assert busy.fills >= 1
     assert desk.workflows.filled == []
