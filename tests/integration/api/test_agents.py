@@ -175,6 +175,7 @@ def test_a_start_lifts_the_halt_of_the_users_own_emergency_stop_only(
     assert ann.post("/api/agent/start").status_code == 202
     assert agent_id not in {halt.flag.key for halt in served.parts.halts.in_force()}
     ann.post("/api/agent/stop")
+    wait_for(lambda: ann.get("/api/agent/status").json()["source"] == "database")
     ann.post("/admin/emergency-halt", {"scope": "agent", "key": agent_id})
     answer = ann.post("/api/agent/start")
     assert (answer.status_code, ann.code(answer)) == (403, "halted_by_admin")
