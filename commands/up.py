@@ -21,11 +21,12 @@ from commands.once import RECIPE, Watch, print_summary, summary_of
 from commands.output import Json, console, print_json
 from commands.stack import Feed, Places, Stack
 from commands.steps import Steps
-from domain.errors import Retryable
+from domain.errors import HoldfastError, Retryable
+from runtime.errors import SetupError
 from runtime.loading import load_settings
 from runtime.ports import free_port
 from runtime.processes import Supervisor
-from runtime.settings import Settings
+from runtime.settings import Network, Settings
 from runtime.temporal_server import find_temporal
 from storage.postgres.engine import engine
 from storage.postgres.trades import PostgresTradeBook
@@ -65,8 +66,10 @@ def _run_until_stopped(settings: Settings, market: Feed, agents: int, *, as_json
             places = stack.start(binary)
             home.note_running(settings.holdfast_home, running_at(places))
             with steps.step("Demo") as note:
-                demo = make_demo(settings, places, Recipe(agents=agents))
-                note(f"{len(demo.agents)} agents")
+                # Play money is for paper: on another network a person adds an account of their own.
+                is_paper = settings.hyperliquid_network is Network.PAPER
+                demo = make_demo(settings, places, Recipe(agents=agents if is_paper else 0))
+                note(f"{len(demo.agents)} agents" if is_paper else "none: `holdfast account add` adds your account")
             _welcome(places, demo, as_json=as_json)
             _follow(stack, steps)
             steps.stop(supervisor)
@@ -75,7 +78,24 @@ def _run_until_stopped(settings: Settings, market: Feed, agents: int, *, as_json
 
 def _run_once(market: Feed, agents: int, timeout: timedelta, *, keep: bool, as_json: bool) -> None:
     folder = Path(tempfile.mkdtemp(prefix="holdfast-"))
-    extra = {"HOLDFAST_HOME": str(folder), "HOLDFAST_ENV": "testing", **{name: str(free_port()) for name in PORTS}}
+    is_wanted = keep
+    try:
+        watch = _prove(folder, market, agents, timeout, as_json=as_json)
+        is_wanted = is_wanted or not watch.has_succeeded
+    except (SetupError, HoldfastError):
+        is_wanted = True
+        raise
+    finally:
+        if not is_wanted:
+            shutil.rmtree(folder, ignore_errors=True)
+    if not watch.has_succeeded:
+        raise CommandFailed("once_failed", watch.reason(), f"The logs are in {folder / 'logs'}.")
+
+
+def _prove(folder: Path, market: Feed, agents: int, timeout: timedelta, *, as_json: bool) -> Watch:
+    """Start everything in a folder, wait for the proof, stop everything."""
+    extra = {name: str(free_port()) for name in PORTS}
+    extra |= {"HOLDFAST_HOME": str(folder), "HOLDFAST_ENV": "testing", "HYPERLIQUID_NETWORK": Network.PAPER.value}
     settings = load_settings({**os.environ, **extra})
     out = console(is_error=as_json)
     steps = Steps(out)
@@ -92,10 +112,7 @@ def _run_once(market: Feed, agents: int, timeout: timedelta, *, keep: bool, as_j
         steps.stop(supervisor)
     if is_interrupted:
         raise KeyboardInterrupt
-    if not watch.has_succeeded:
-        raise CommandFailed("once_failed", watch.reason(), f"The logs are in {settings.logs}.")
-    if not keep:
-        shutil.rmtree(folder, ignore_errors=True)
+    return watch
 
 
 def _watched(stack: Stack, settings: Settings, demo: Demo, timeout: timedelta, out: Console, *, as_json: bool) -> Watch:
