@@ -97,7 +97,11 @@ class Assembly:
             self._positions,
             self._ownership(),
             self._approvals(),
-            CriteriaActivities(venues=self._ground.venues, network=self._ground.settings.hyperliquid_network.value),
+            CriteriaActivities(
+                venues=self._ground.venues,
+                network=self._ground.settings.hyperliquid_network.value,
+                intents=self._books.intents,
+            ),
             self._decisions(),
             self._emergency(),
             self._accounts(),
