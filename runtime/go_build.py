@@ -40,6 +40,9 @@ class Program:
 def build(programs: Sequence[Program], cache: Path, progress: Progress) -> list[Path]:
     """Return the programs' files, building those that are not in the cache; raise no_go or build_failed."""
     places = [cache / "bin" / program.file_name for program in programs]
+    if all(place.exists() for place in places):
+        # Programs arrive by rename, whole: what is there may be used while another process builds something else.
+        return places
     with exclusive(cache / "build.lock", lambda: progress("Another process builds; waiting for it.")):
         missing = [(program, place) for program, place in zip(programs, places, strict=True) if not place.exists()]
         if missing:
