@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from commands.checks import findings
-from commands.exits import CommandFailed
+from commands.exits import CommandFailed, Exit
 from commands.findings import Finding, Grade
 from commands.halts import books
 from commands.output import Json, console, print_json
@@ -32,9 +32,9 @@ def doctor(
     faults = [finding for finding in found if finding.grade is Grade.FAULT]
     if as_json:
         print_json({"ok": not faults, "findings": [finding.shown() for finding in found]})
-    else:
-        for finding in found:
-            _print(finding)
+        raise typer.Exit(Exit.NO if faults else Exit.DONE)
+    for finding in found:
+        _print(finding)
     if faults:
         raise CommandFailed("doctor_faults", f"{len(faults)} of {len(found)} parts need mending.")
 

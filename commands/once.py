@@ -83,6 +83,8 @@ def summary_of(watch: Watch, figures: Figures, events: float) -> dict[str, objec
     filled = sum(agent.filled for agent in watch.agents)
     failed = sum(agent.ended_unfilled for agent in watch.agents)
     return {
+        "ok": watch.has_succeeded,
+        "reason": "" if watch.has_succeeded else watch.reason(),
         "agents": len(watch.agents),
         "cycles": figures.cycles,
         "intents": figures.intents,
@@ -105,7 +107,8 @@ def print_summary(summary: dict[str, object], *, as_json: bool, console: Console
     if as_json:
         print_json(summary)
         return
-    rows = [{"figure": name.replace("_", " "), "value": value} for name, value in summary.items()]
+    shown = {name: value for name, value in summary.items() if name not in {"ok", "reason"}}
+    rows = [{"figure": name.replace("_", " "), "value": value} for name, value in shown.items()]
     console.print(table_of(rows, ("figure", "value"), title="holdfast up --once"))
 
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from commands import home
 from commands.demo import Demo, DemoMaker, Recipe
 from commands.evidence import Evidence, events_per_cycle
-from commands.exits import CommandFailed
+from commands.exits import CommandFailed, Exit
 from commands.once import RECIPE, Watch, print_summary, summary_of
 from commands.output import Json, console, print_json
 from commands.stack import Feed, Places, Stack
@@ -88,6 +88,9 @@ def _run_once(market: Feed, agents: int, timeout: timedelta, *, keep: bool, as_j
     finally:
         if not is_wanted:
             shutil.rmtree(folder, ignore_errors=True)
+    if not watch.has_succeeded and as_json:
+        # The one document that was printed has the reason.
+        raise typer.Exit(Exit.NO)
     if not watch.has_succeeded:
         raise CommandFailed("once_failed", watch.reason(), f"The logs are in {folder / 'logs'}.")
 

@@ -74,7 +74,7 @@ def test_doctor_names_every_part_that_is_down(holdfast: Holdfast) -> None:
     """One part that does not answer hides no other."""
     answer = holdfast("doctor", "--json")
 
-    document = json.JSONDecoder().raw_decode(answer.stdout)[0]
+    document = json.loads(answer.stdout)
     codes = {finding["code"] for finding in document["findings"]}
     assert {"no_postgres", "no_temporal", "no_worker_here", "no_api"} <= codes
     assert answer.returncode == Exit.NO
