@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
@@ -64,7 +65,8 @@ async def play(scenario: Scenario, address: str) -> WorkflowHistory:
 def keep(scenario: Scenario, history: WorkflowHistory) -> None:
     """Write a history to its file, in a form that diffs well."""
     FOLDER.mkdir(exist_ok=True)
-    body = json.dumps(json.loads(history.to_json()), indent=1, sort_keys=True)
+    # A stack trace names folders of the machine that recorded it, and replaying does not look at it.
+    body = json.dumps(json.loads(history.to_json(), object_hook=_without_trace), indent=1, sort_keys=True)
     (FOLDER / f"{scenario.name}.json").write_text(body + "\n")
 
 
@@ -73,6 +75,10 @@ def kept(name: str) -> WorkflowHistory:
     body = (FOLDER / f"{name}.json").read_text()
     attributes_of_start = json.loads(body)["events"][0]["workflowExecutionStartedEventAttributes"]
     return WorkflowHistory.from_json(attributes_of_start.get("workflowId", name), body)
+
+
+def _without_trace(value: dict[str, Any]) -> dict[str, Any]:
+    return value | {"stackTrace": ""} if "stackTrace" in value else value
 
 
 def fingerprint(history: WorkflowHistory) -> list[str]:
