@@ -1,12 +1,13 @@
 """Intents per second from start to FILLED, and decision to order latency, against a workflow of one empty activity.
 
-    python -m benchmarks.intents [--server dev|cluster] [--count 300] [--rounds 3] [--at-once 50]
+    python -m benchmarks.intents [--server dev|cluster] [--count 150] [--rounds 3] [--at-once 25]
 
 Both run on the same server in the same minutes, each with one worker process of its own, alternating after a warm-up, with
 `--at-once` in flight; medians of the rounds are compared. `ratio` is throughput over the baseline's (at least 0.5),
 `latency_ratio` the time of one intent from its start to FILLED, one at a time, over that of one baseline workflow from its start
 to its result (at most 2.5). Each intent is a market order on a slot of its own: approved, written ahead, signed, sent to a paper
-exchange whose rate limits are off, and filled. `unfilled` counts intents that ended otherwise; they count as slots of time only.
+exchange whose rate limits are off, and filled; before it the leverage of the slot is set, as before any first trade of a coin.
+The accounts are streamed and synced all the while. `unfilled` counts intents that ended otherwise.
 """
 
 from __future__ import annotations
@@ -23,18 +24,34 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from sqlalchemy import select
 from temporalio.client import Client
 
 from benchmarks.conditions import conditions, options_of, progress
+from benchmarks.fleet import LIMITS
 from benchmarks.processes import baseline_worker
 from benchmarks.servers import temporal
 from domain.accounts import AccountRef
 from domain.intents import Intent, api_intent_id
 from domain.money import Quantity
+from storage.postgres.engine import transaction
+from storage.postgres.tables import intents, orders
 from tests.stack.full import FullStack, full_stack, start_intent
 
 BASELINE_QUEUE = "benchmark-baseline"
-COINS = {"BTC": Decimal("0.001"), "ETH": Decimal("0.02"), "SOL": Decimal("0.5")}
+SIZES = {
+    "BTC": "0.001",
+    "ETH": "0.02",
+    "SOL": "0.5",
+    "XRP": "50",
+    "DOGE": "500",
+    "HYPE": "3",
+    "BNB": "0.2",
+    "AVAX": "4",
+    "LINK": "7",
+    "kPEPE": "8000",
+}
+"""The coins of each account, at about a hundred dollars."""
 WARM_UP = 60
 ONE_BY_ONE = 30
 LOOK_EVERY = 0.03
@@ -47,7 +64,14 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         temporal(options.server, Path(folder)) as address,
-        full_stack(Path(folder) / "stack", temporal_address=address, deadline=8, lag=10) as stack,
+        full_stack(
+            Path(folder) / "stack",
+            workers=0,
+            temporal_address=address,
+            deadline=8,
+            lag=10,
+            paper_options=("--coins", ",".join(SIZES)),
+        ) as stack,
         baseline_worker(stack, BASELINE_QUEUE),
     ):
         asyncio.run(Measurement(stack, options).run())
@@ -55,9 +79,9 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = options_of("intents", __doc__)
-    parser.add_argument("--count", type=int, default=300, help="intents a round")
+    parser.add_argument("--count", type=int, default=150, help="intents a round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--at-once", type=int, default=50, help="in flight at a time")
+    parser.add_argument("--at-once", type=int, default=25, help="in flight at a time")
     return parser.parse_args()
 
 
@@ -72,31 +96,46 @@ class Measurement:
     async def run(self) -> None:
         """Warm up, measure one by one, then many at once, and print."""
         options, client = self._options, await self._stack.client()
-        intents = iter(_intents(self._stack, WARM_UP + ONE_BY_ONE + options.count * options.rounds))
+        wishes = iter(_intents(self._stack, WARM_UP + ONE_BY_ONE + options.count * options.rounds))
+        # It comes after the accounts, so that it streams and syncs them from the beginning.
+        self._stack.add_worker()
         bases: list[float] = []
         subjects: list[float] = []
         with progress() as bar:
             task = bar.add_task("rounds", total=options.rounds + 2)
-            await self._fill(client, intents, WARM_UP)
+            await self._fill(client, wishes, WARM_UP)
             await self._baselines(client, WARM_UP)
             bar.advance(task)
             base_ms = await _one_by_one(lambda: self._baselines(client, 1))
-            subject_ms = await _one_by_one(lambda: self._fill(client, intents, 1))
-            sent_ms = self._stack.decision_to_order_ms()[-ONE_BY_ONE:]
+            alone = [next(wishes) for _ in range(ONE_BY_ONE)]
+            one = iter(alone)
+            subject_ms = await _one_by_one(lambda: self._fill(client, one, 1))
+            sent_ms = self._sent_ms({intent.intent_id for intent in alone})
             bar.advance(task)
             for _ in range(options.rounds):
                 bases.append(options.count / await _timed(self._baselines(client, options.count)))
-                subjects.append(options.count / await _timed(self._fill(client, intents, options.count)))
+                subjects.append(options.count / await _timed(self._fill(client, wishes, options.count)))
                 bar.advance(task)
         _print(options.server, bases, subjects, base_ms, subject_ms, statistics.median(sent_ms), self._unfilled)
 
-    async def _fill(self, client: Client, intents: Iterator[Intent], count: int) -> None:
+    def _sent_ms(self, intent_ids: set[str]) -> list[float]:
+        """Milliseconds from decision to the write-ahead of the opening order, by the database's clock."""
+        query = select(orders.c.sent_at, intents.c.decided_at).where(
+            orders.c.intent_id == intents.c.id,
+            orders.c.opening,
+            orders.c.sent_at.is_not(None),
+            intents.c.id.in_(intent_ids),
+        )
+        with transaction(self._stack.bench.engine) as connection:
+            return [(row.sent_at - row.decided_at).total_seconds() * 1000 for row in connection.execute(query)]
+
+    async def _fill(self, client: Client, wishes: Iterator[Intent], count: int) -> None:
         """Start intents, a limited number in flight, and wait until each is filled, by the read model."""
         free = self._options.at_once
         running: dict[str, float] = {}
         started = 0
         while started < count or running:
-            more = [next(intents) for _ in range(min(free - len(running), count - started))]
+            more = [next(wishes) for _ in range(min(free - len(running), count - started))]
             now = datetime.now(UTC)
             await asyncio.gather(*(start_intent(client, replace(intent, decided_at=now)) for intent in more))
             running |= {intent.intent_id: time.monotonic() for intent in more}
@@ -131,10 +170,12 @@ def _intents(stack: FullStack, count: int) -> list[Intent]:
     accounts: list[AccountRef] = []
     made: list[Intent] = []
     for number in range(count):
-        if number % len(COINS) == 0:
+        if number % len(SIZES) == 0:
             accounts.append(stack.bench.account(f"user-{uuid.uuid4()}", usdc="1000000"))
-        coin, size = list(COINS.items())[number % len(COINS)]
-        wish = stack.bench.wish(accounts[-1], f"intent-{number}", coin=coin, size=Quantity(size))
+        coin, size = list(SIZES.items())[number % len(SIZES)]
+        wish = stack.bench.wish(
+            accounts[-1], f"intent-{number}", coin=coin, size=Quantity(Decimal(size)), limits=LIMITS
+        )
         made.append(replace(wish, intent_id=api_intent_id(wish.user_id, str(uuid.uuid4()))))
     return made
 
