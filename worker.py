@@ -40,7 +40,7 @@ from wiring.kinds import WORKFLOWS
 from wiring.notices import StoredNotices
 from wiring.pools import Pool, activity_worker, serve, workflow_worker
 from wiring.venues import HYPERLIQUID, HyperliquidStreams, directory, hyperliquid
-from workflows import attributes, ids
+from workflows import attributes, ids, options
 from workflows.platform.messages import PlatformInput
 
 QUEUES = ("workflow", "close", "open", "read", "stream")
@@ -160,6 +160,8 @@ async def _start_standing(client: Client, executions: TemporalExecutions, engine
         task_queue=ids.QUEUE_WORKFLOW,
         search_attributes=attributes.of(phase="open"),
         static_summary="halts, broadcasts and the watchdog",
+        # Behind the backlog of an overloaded worker a halt would be closed and not drained for minutes.
+        priority=options.URGENT,
         # The database may be in a new epoch, in which opens wait until the halts in force are back.
         start_signal="watch_now",
     )

@@ -105,7 +105,11 @@ def platform() -> Start:
         kind="PlatformWorkflow",
         id=ids.PLATFORM,
         argument=PlatformInput(),
-        keywords={"task_queue": ids.QUEUE_WORKFLOW, "static_summary": "halts, broadcasts and the watchdog"},
+        keywords={
+            "task_queue": ids.QUEUE_WORKFLOW,
+            "static_summary": "halts, broadcasts and the watchdog",
+            "priority": options.URGENT,
+        },
     )
 
 
