@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.approvals import ApprovalActivities
 from activities.criteria import CriteriaActivities
@@ -201,3 +203,10 @@ async def _tell(handle: workflow.ExternalWorkflowHandle[object], signal: str, me
         # The other workflow has ended: nobody is left to be told.
         return False
     return True
+
+
+async def let_go(activity: workflow.ActivityHandle[Any]) -> None:
+    """Cancel an activity whose answer is not needed any more, and take note of its end."""
+    activity.cancel()
+    with suppress(ActivityError):
+        await activity

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.intents import IntentKind, IntentPhase, IntentReport, Protection
     from domain.orders import ApprovedOrder, OrderAck, OrderState
     from domain.watch import PositionReview
+    from workflows.trade_intent.calls import let_go
     from workflows.trade_intent.life import IntentLife
     from workflows.trade_intent.messages import TradeIntentInput
 
@@ -72,7 +73,7 @@ class TradeIntentWorkflow(IntentLife):
         waiting = self._calls.wait_for_criteria(until=policy.wait_until)
         await workflow.wait_condition(lambda: waiting.done() or self._progress.cancel_requested or self._execute_now)
         if not waiting.done():
-            waiting.cancel()
+            await let_go(waiting)
             if self._progress.cancel_requested:
                 self._end(IntentPhase.CANCELLED, "cancelled", "Cancelled while it waited for its criteria.")
             return not self._progress.cancel_requested
@@ -109,7 +110,7 @@ class TradeIntentWorkflow(IntentLife):
         if not placing.done():
             by_cancel = self._progress.cancel_requested
             ended = await (self._calls.cancel(order.key) if by_cancel else self._calls.resolve(order.key))
-            placing.cancel()
+            await let_go(placing)
             return ended
         try:
             ack: OrderAck | None = await placing
