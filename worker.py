@@ -43,6 +43,8 @@ from wiring.venues import HYPERLIQUID, HyperliquidStreams, directory, hyperliqui
 from workflows import attributes, ids, options
 from workflows.platform.messages import PlatformInput
 
+HALT_THREADS = 12
+"""For `hf-halt`: two commits and four followers of narrower halts, the platform's own four steps, and some to spare."""
 QUEUES = ("workflow", "close", "open", "read", "stream")
 # A stream's activity is resumed elsewhere at once; what it has under way is idempotent.
 STREAM_DRAIN = timedelta(seconds=2)
@@ -54,6 +56,9 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="worker", description="Serve task queues of Holdfast.")
     options.add_argument("--queues", default="all", help=f"all, or of {', '.join(QUEUES)}, separated by commas or |")
     queues = chosen_queues(options.parse_args().queues)
+    # The sandbox loads a workflow's file anew for each run. Without bytecode each run compiles it, a fifth of a worker's time,
+    # and containers often set PYTHONDONTWRITEBYTECODE.
+    sys.dont_write_bytecode = False
     try:
         settings = load_settings()
         configure_logging(settings, f"worker-{os.getpid()}")
@@ -112,13 +117,15 @@ async def run(settings: Settings, queues: frozenset[str]) -> None:
 def workers_of(client: Client, settings: Settings, queues: frozenset[str], wired: Wired) -> list[Worker]:
     """Make the workers of the chosen queues; every pool knows every activity, the queue decides whose threads it takes."""
     threads = settings.worker_threads
-    pools = {
-        "close": Pool(queue=ids.QUEUE_CLOSE, activities=wired.blocking, threads=threads),
-        "open": Pool(queue=ids.queue_open(HYPERLIQUID), activities=wired.blocking, threads=2 * threads),
-        "read": Pool(queue=ids.QUEUE_READ, activities=wired.blocking, threads=2 * threads),
-        "stream": Pool(queue=ids.QUEUE_STREAM, activities=wired.streams, drain=STREAM_DRAIN),
-    }
-    workers = [activity_worker(client, pool) for name, pool in pools.items() if name in queues]
+    pools = (
+        # Who closes also halts: a drain must not wait for a thread until closes and looks for unknown orders are done.
+        ("close", Pool(queue=ids.QUEUE_HALT, activities=wired.blocking, threads=HALT_THREADS)),
+        ("close", Pool(queue=ids.QUEUE_CLOSE, activities=wired.blocking, threads=threads)),
+        ("open", Pool(queue=ids.queue_open(HYPERLIQUID), activities=wired.blocking, threads=2 * threads)),
+        ("read", Pool(queue=ids.QUEUE_READ, activities=wired.blocking, threads=2 * threads)),
+        ("stream", Pool(queue=ids.QUEUE_STREAM, activities=wired.streams, drain=STREAM_DRAIN)),
+    )
+    workers = [activity_worker(client, pool) for name, pool in pools if name in queues]
     if "workflow" in queues:
         workers.append(workflow_worker(client, WORKFLOWS, settings.worker_cached_workflows))
     return workers
@@ -161,7 +168,7 @@ async def _start_standing(client: Client, executions: TemporalExecutions, engine
         search_attributes=attributes.of(phase="open"),
         static_summary="halts, broadcasts and the watchdog",
         # Behind the backlog of an overloaded worker a halt would be closed and not drained for minutes.
-        priority=options.URGENT,
+        priority=options.HALTS,
         # The database may be in a new epoch, in which opens wait until the halts in force are back.
         start_signal="watch_now",
     )

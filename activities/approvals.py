@@ -6,9 +6,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from temporalio import activity
-
-from activities.errors import translated
 from domain import risk
 from domain.accounts import AccountRef, Portfolio
 from domain.approvals import Approval, ApprovalRequest
@@ -39,7 +36,7 @@ class PortfolioSync(Protocol):
         """Read and save the portfolio now."""
 
 
-class ApprovalActivities:
+class Approving:
     """Approves opening orders."""
 
     def __init__(
@@ -63,8 +60,6 @@ class ApprovalActivities:
         self._max_age = max_age
         self._now = now
 
-    @activity.defn
-    @translated
     def approve(self, request: ApprovalRequest) -> Approval:
         """Reserve room for an opening order, or say why not; repeated, it gives the same order."""
         intent = request.intent
@@ -92,9 +87,11 @@ class ApprovalActivities:
         """Decide once at an open desk; None when the portfolio is too old to decide on."""
         intent = request.intent
         key = OrderKey(intent_id=intent.intent_id, leg=MAIN_LEG, step=request.step)
-        desk.register(intent)
-        if desk.order(key) is not None:
-            return Approval(order=self._journal.approved_order(key))
+        if not desk.register(intent):
+            if desk.order(key) is not None:
+                return Approval(order=self._journal.approved_order(key))
+            if desk.is_forbidden(intent.intent_id):
+                return Approval(code="cancelled", reason="Cancelled before it was approved.")
         owner = desk.take_slot(intent.coin, intent.intent_id)
         if owner != intent.intent_id:
             return _busy(desk, request, owner)
@@ -106,6 +103,18 @@ class ApprovalActivities:
             return self._reserve(desk, request, instrument, reference_px, snapshot[0])
         except Refused as refusal:
             return _refuse(desk, request, refusal)
+
+    def forbid(self, request: ApprovalRequest) -> bool:
+        """See to it that a step is never approved from now on; False when it has been.
+
+        An attempt that hangs somewhere before its approval finds this when it wakes, under the same lock.
+        """
+        intent = request.intent
+        key = OrderKey(intent_id=intent.intent_id, leg=MAIN_LEG, step=request.step)
+        with self._approvals.desk(self._accounts.ref(intent.account_id)) as desk:
+            desk.register(intent)
+            desk.forbid(intent.intent_id)
+            return desk.order(key) is None
 
     def _is_fresh(self, snapshot: tuple[Portfolio, datetime], coin: str) -> bool:
         age = self._now() - snapshot[1]

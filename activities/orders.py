@@ -1,4 +1,4 @@
-"""Activities on single orders: place, resolve, cancel, settle."""
+"""Activities on single orders: open, resolve, cancel, settle."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from activities.approvals import Approving
 from activities.beating import beating
 from activities.cancellation import Cancellation
 from activities.errors import translated
 from activities.resolution import Resolution
 from activities.submission import Submission
+from domain.approvals import ApprovalRequest, Opening
 from domain.errors import Refused, Retryable
 from domain.intents import IntentPhase
 from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState
@@ -26,12 +28,14 @@ class OrderActivities:
     def __init__(
         self,
         *,
+        approving: Approving,
         submission: Submission,
         resolution: Resolution,
         cancellation: Cancellation,
         journal: Journal,
         intents: Intents,
     ) -> None:
+        self._approving = approving
         self._submission = submission
         self._resolution = resolution
         self._cancellation = cancellation
@@ -41,8 +45,21 @@ class OrderActivities:
     @activity.defn
     @beating
     @translated
+    def open_order(self, request: ApprovalRequest) -> Opening:
+        """Have an opening step approved and place it, each once however often this is retried: both stand in the journal."""
+        approval = self._approving.approve(request)
+        if approval.order is None:
+            return Opening(code=approval.code, reason=approval.reason)
+        return Opening(ack=self.place_order(approval.order))
+
+    @activity.defn
+    @translated
+    def forbid_opening(self, request: ApprovalRequest) -> bool:
+        """See to it that a step is never approved; False when it has been, and its order has to be ended or resolved."""
+        return self._approving.forbid(request)
+
     def place_order(self, order: ApprovedOrder) -> OrderAck:
-        """Place an order once, however often this is retried."""
+        """Place an order once."""
         ack = self._submission.submit(order)
         if order.terms.is_opening:
             self._show(order, ack)

@@ -1,4 +1,4 @@
-"""What the approve activity is asked and answers."""
+"""What is asked and answered where a step wants to open."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.intents import Intent
-from domain.orders import ApprovedOrder
+from domain.orders import ApprovedOrder, OrderAck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,3 +27,12 @@ class Approval:
     code: str = ""
     reason: str = ""
     owner: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What came of a step that wanted to open: the order's outcome, or the code and sentence of risk's refusal."""
+
+    ack: OrderAck | None = None
+    code: str = ""
+    reason: str = ""

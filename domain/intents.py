@@ -64,7 +64,8 @@ INTENT_TRANSITIONS: dict[IntentPhase, frozenset[IntentPhase]] = {
     _P.SENDING: frozenset({_P.UNKNOWN, _P.WORKING, _P.FILLED, _P.REFUSED, _P.CANCELLED, _P.EXPIRED, _P.FAILED}),
     # Proved absent, a new step may be approved while the decision is young enough.
     _P.UNKNOWN: frozenset({_P.APPROVED, _P.WORKING, _P.FILLED, _P.REFUSED, _P.CANCELLED, _P.EXPIRED, _P.FAILED}),
-    _P.WORKING: frozenset({_P.FILLED, _P.REFUSED, _P.CANCELLED, _P.EXPIRED, _P.FAILED, _P.CLOSED}),
+    # An order whose limit is amended ends without a fill and is approved anew.
+    _P.WORKING: frozenset({_P.APPROVED, _P.FILLED, _P.REFUSED, _P.CANCELLED, _P.EXPIRED, _P.FAILED, _P.CLOSED}),
     _P.FILLED: frozenset({_P.PROTECTED, _P.CLOSED, _P.FAILED}),
     # A fired stop with a remainder goes back to FILLED until it is protected again.
     _P.PROTECTED: frozenset({_P.FILLED, _P.CLOSED, _P.FAILED}),

@@ -177,6 +177,12 @@ class ApprovalDesk(Protocol):
     def order(self, key: OrderKey) -> OrderRow | None:
         """The row of a step, if an earlier attempt reserved it."""
 
+    def forbid(self, intent_id: str) -> None:
+        """Let no further opening step of an intent be approved."""
+
+    def is_forbidden(self, intent_id: str) -> bool:
+        """Whether no further opening step may be approved."""
+
     def take_slot(self, coin: str, intent_id: str) -> str:
         """Own the slot (account, coin) or return the owner's intent id."""
 

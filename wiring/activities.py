@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from activities.accounts import AccountActivities, AccountParts
-from activities.approvals import ApprovalActivities
+from activities.approvals import Approving
 from activities.criteria import CriteriaActivities
 from activities.decisions import CycleParts, DecisionActivities
 from activities.draining import Draining
@@ -96,7 +96,6 @@ class Assembly:
             self._orders,
             self._positions,
             self._ownership(),
-            self._approvals(),
             CriteriaActivities(
                 venues=self._ground.venues,
                 network=self._ground.settings.hyperliquid_network.value,
@@ -115,6 +114,7 @@ class Assembly:
 
     def _order_activities(self) -> OrderActivities:
         return OrderActivities(
+            approving=self._approving(),
             submission=self._fence.submission,
             resolution=self._fence.resolution,
             cancellation=self._fence.cancellation,
@@ -136,8 +136,8 @@ class Assembly:
             holdings=self._fence.holdings, intents=self._books.intents, notifier=self._ground.notifier
         )
 
-    def _approvals(self) -> ApprovalActivities:
-        return ApprovalActivities(
+    def _approving(self) -> Approving:
+        return Approving(
             accounts=self._books.accounts,
             venues=self._ground.venues,
             approvals=PostgresApprovals(self._ground.engine),

@@ -60,6 +60,15 @@ class PostgresDesk:
         row = self._connection.execute(select_orders().where(orders.c.client_id == key.client_id)).one_or_none()
         return order_row(row) if row is not None else None
 
+    def forbid(self, intent_id: str) -> None:
+        """Let no further opening step of an intent be approved."""
+        self._connection.execute(update(intents).where(intents.c.id == intent_id).values(opens=False))
+
+    def is_forbidden(self, intent_id: str) -> bool:
+        """Whether no further opening step may be approved."""
+        opens = self._connection.execute(select(intents.c.opens).where(intents.c.id == intent_id)).scalar_one()
+        return not opens
+
     def take_slot(self, coin: str, intent_id: str) -> str:
         """Own the slot (account, coin) or return the owner's intent id."""
         return take_slot(self._connection, self._account.account_id, coin, intent_id)

@@ -43,6 +43,7 @@ intents = Table(
     Column("size", NUMBER),
     Column("policy", JSONB, nullable=False),  # the whole immutable Intent
     Column("not_after", TIME),
+    Column("opens", Boolean, nullable=False, server_default=text("true")),  # false: no further opening step is approved
     Column("phase", Text, nullable=False),
     Column("reason_code", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False, server_default=""),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from domain.approvals import ApprovalRequest
 from domain.halts import HaltFlag
 from domain.money import Price
 from domain.orders import OrderAck, OrderKey, OrderState
@@ -183,6 +184,28 @@ def test_of_two_intents_on_one_instrument_one_gets_the_slot(desk: Bench) -> None
     assert approvals[0].order is not None
     assert approvals[1].code == "instrument_busy"
     assert approvals[1].owner == approvals[0].order.key.intent_id
+
+
+def test_a_step_that_was_forbidden_before_its_approval_is_never_approved(desk: Bench) -> None:
+    account = desk.account("ina")
+    wish = desk.wish(account, "one")
+    now = datetime.now(UTC)
+    request = ApprovalRequest(intent=wish, step="open", decided_at=now, not_after=now + timedelta(seconds=30))
+    assert desk.orders.forbid_opening(request)
+    opening = desk.orders.open_order(request)
+    assert (opening.ack, opening.code) == (None, "cancelled")
+    assert desk.admitted(account) == []
+
+
+def test_a_step_that_was_approved_cannot_be_forbidden_any_more(desk: Bench) -> None:
+    account = desk.account("ivo")
+    wish = desk.wish(account, "one")
+    now = datetime.now(UTC)
+    request = ApprovalRequest(intent=wish, step="open", decided_at=now, not_after=now + timedelta(seconds=30))
+    first = desk.orders.open_order(request)
+    assert not desk.orders.forbid_opening(request)
+    assert desk.orders.open_order(request) == first
+    assert len(desk.admitted(account)) == 1
 
 
 def test_a_resting_order_is_cancelled_by_its_order_id(desk: Bench) -> None:

@@ -123,7 +123,7 @@ def _partial() -> Scenario:
         await in_phase(handle, IntentPhase.WORKING)
         await handle.signal("fill_recorded")
         await until(lambda: "protect" in fakes.names())
-        await settled(handle, "ActivityTaskCompleted", times=4)
+        await settled(handle, "ActivityTaskCompleted", times=3)
         await handle.signal("fill_recorded")
         await handle.result()
 
@@ -215,7 +215,7 @@ def _amended() -> Scenario:
         await in_phase(handle, IntentPhase.PROTECTED)
         await handle.execute_update(TradeIntentWorkflow.amend, Amendment(stop_px=Price(Decimal(95_000))))
         await until(lambda: fakes.names().count("protect") == 2)
-        await settled(handle, "ActivityTaskCompleted", times=5)
+        await settled(handle, "ActivityTaskCompleted", times=4)
         await handle.signal("fill_recorded")
         await handle.result()
 

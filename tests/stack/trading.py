@@ -11,7 +11,7 @@ from typing import Any
 from eth_account import Account
 from sqlalchemy import Engine, select
 
-from activities.approvals import ApprovalActivities
+from activities.approvals import Approving
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.submission import FailPoint, pass_by
@@ -93,7 +93,7 @@ class Bench:
     books: Books
     fence: Fence
     orders: OrderActivities
-    approvals: ApprovalActivities
+    approvals: Approving
     positions: PositionActivities
     venues: Venues
     connection: HyperliquidVenue
@@ -206,6 +206,16 @@ def bench(
     )
     books = books_of(ground)
     fence = fence_of(ground, books)
+    approving = Approving(
+        accounts=books.accounts,
+        venues=venues,
+        approvals=PostgresApprovals(made),
+        journal=books.journal,
+        gate=books.gate,
+        sync=fence.sync,
+        max_age=loaded.portfolio_max_age,
+        now=ground.now,
+    )
     return Bench(
         paper=paper,
         engine=made,
@@ -213,22 +223,14 @@ def bench(
         books=books,
         fence=fence,
         orders=OrderActivities(
+            approving=approving,
             submission=fence.submission,
             resolution=fence.resolution,
             cancellation=fence.cancellation,
             journal=books.journal,
             intents=books.intents,
         ),
-        approvals=ApprovalActivities(
-            accounts=books.accounts,
-            venues=venues,
-            approvals=PostgresApprovals(made),
-            journal=books.journal,
-            gate=books.gate,
-            sync=fence.sync,
-            max_age=loaded.portfolio_max_age,
-            now=ground.now,
-        ),
+        approvals=approving,
         positions=PositionActivities(
             holdings=fence.holdings,
             protecting=fence.protecting,

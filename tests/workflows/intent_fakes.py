@@ -11,7 +11,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from domain.approvals import Approval, ApprovalRequest
+from domain.approvals import Approval, ApprovalRequest, Opening
 from domain.instruments import Instrument
 from domain.intents import Intent, IntentKind, IntentPhase, IntentReport, Protection
 from domain.money import Price, Quantity
@@ -86,6 +86,7 @@ class IntentFakes:
 
     approve: Callable[[ApprovalRequest], Approval] = lambda request: Approval(order=approved(request))
     place: Callable[[ApprovedOrder], OrderAck] = lambda order: filled(order.key)
+    forbid: Callable[[ApprovalRequest], bool] = lambda _: False
     resolve: Callable[[OrderKey], OrderAck] = filled
     cancel: Callable[[OrderKey], OrderAck] = lambda key: ended(key, OrderState.DONE)
     cancel_opening: Callable[[Intent], None] = lambda _: None
@@ -111,14 +112,18 @@ class IntentFakes:
         """All of them, by the names of the real ones."""
 
         @activity.defn
-        def approve(request: ApprovalRequest) -> Approval:
+        def open_order(request: ApprovalRequest) -> Opening:
             self.asked.append(("approve", request))
-            return self.approve(request)
+            approval = self.approve(request)
+            if approval.order is None:
+                return Opening(code=approval.code, reason=approval.reason)
+            self.asked.append(("place", approval.order))
+            return Opening(ack=self.place(approval.order))
 
         @activity.defn
-        def place_order(order: ApprovedOrder) -> OrderAck:
-            self.asked.append(("place", order))
-            return self.place(order)
+        def forbid_opening(request: ApprovalRequest) -> bool:
+            self.asked.append(("forbid", request))
+            return self.forbid(request)
 
         @activity.defn
         def resolve_order(key: OrderKey) -> OrderAck:
@@ -182,8 +187,8 @@ class IntentFakes:
             self.criteria(watch)
 
         return [
-            approve,
-            place_order,
+            open_order,
+            forbid_opening,
             resolve_order,
             cancel_order,
             cancel_opening,

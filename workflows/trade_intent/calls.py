@@ -9,14 +9,13 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from activities.approvals import ApprovalActivities
 from activities.criteria import CriteriaActivities
 from activities.orders import OrderActivities
 from activities.ownership import OwnershipActivities
 from activities.positions import PositionActivities
-from domain.approvals import Approval, ApprovalRequest
+from domain.approvals import ApprovalRequest, Opening
 from domain.intents import Intent, IntentPhase, IntentReport, Protection
-from domain.orders import ApprovedOrder, OrderAck, OrderKey
+from domain.orders import OrderAck, OrderKey
 from domain.watch import (
     CloseOrder,
     CloseReport,
@@ -58,24 +57,24 @@ class Calls:
             **chosen,
         )
 
-    async def approve(self, intent: Intent, step: str, *, decided_at: datetime, not_after: datetime) -> Approval:
-        """Ask risk for an opening order."""
-        return await workflow.execute_activity_method(
-            ApprovalActivities.approve,
-            ApprovalRequest(intent=intent, step=step, decided_at=decided_at, not_after=not_after),
-            task_queue=ids.QUEUE_READ,
-            summary=f"{self._name}: approve {step}",
-            **options.fair(options.APPROVE, self._user),
+    def open(self, request: ApprovalRequest) -> workflow.ActivityHandle[Opening]:
+        """Have a step approved and placed."""
+        return workflow.start_activity_method(
+            OrderActivities.open_order,
+            request,
+            task_queue=ids.queue_open(self._venue),
+            summary=f"{self._name}: {request.step}",
+            **options.fair(options.PLACE, self._user),
         )
 
-    def place(self, order: ApprovedOrder) -> workflow.ActivityHandle[OrderAck]:
-        """Send an approved order."""
-        return workflow.start_activity_method(
-            OrderActivities.place_order,
-            order,
-            task_queue=ids.queue_open(self._venue),
-            summary=f"{self._name}: place {order.key.step}",
-            **options.fair(options.PLACE, self._user),
+    async def forbid(self, request: ApprovalRequest) -> bool:
+        """See to it that a step is never approved; False when it has been."""
+        return await workflow.execute_activity_method(
+            OrderActivities.forbid_opening,
+            request,
+            task_queue=ids.QUEUE_CLOSE,
+            summary=f"{self._name}: forbid {request.step}",
+            **options.CLOSE,
         )
 
     async def resolve(self, key: OrderKey) -> OrderAck:
@@ -87,6 +86,15 @@ class Calls:
             summary=f"{self._name}: resolve {key.step}",
             **options.RESOLVE,
         )
+
+    async def find(self, key: OrderKey) -> OrderAck | None:
+        """Wait until the outcome of an order is known; None while the journal does not know it."""
+        try:
+            return await self.resolve(key)
+        except ActivityError as error:
+            if isinstance(error.cause, ApplicationError) and error.cause.type == "row_missing":
+                return None
+            raise
 
     async def cancel(self, key: OrderKey) -> OrderAck:
         """Cancel an order and wait until it has ended."""

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from domain.approvals import ApprovalRequest, Opening
 from domain.intents import TERMINAL_PHASES, IntentPhase, Protection, require_transition
+from domain.orders import OrderAck, OrderState
 from workflows import attributes
 from workflows.trade_intent import wording
 from workflows.trade_intent.calls import Calls
@@ -138,3 +140,22 @@ class IntentLife:
     def _end(self, phase: IntentPhase, code: str, reason: str) -> None:
         self._progress = replace(self._progress, phase=require_transition(self._progress.phase, phase))
         self._code, self._reason = code, reason
+
+    def _request(self) -> ApprovalRequest:
+        now = workflow.now()
+        not_after = self._progress.not_after or now + self._intent.policy.max_age
+        self._progress = replace(self._progress, not_after=not_after)
+        number = self._progress.resends_used + 1
+        step = "open" if number == 1 else f"open.{number}"
+        return ApprovalRequest(intent=self._intent, step=step, decided_at=now, not_after=not_after)
+
+    def _opened(self, opening: Opening) -> Opening:
+        if opening.ack is not None:
+            self._show(IntentPhase.APPROVED)
+        return opening
+
+    def _may_place_again(self, ack: OrderAck) -> bool:
+        left = self._intent.policy.resends - self._progress.resends_used
+        young = self._progress.not_after is not None and workflow.now() < self._progress.not_after
+        ran_never = ack.state in {OrderState.VOID, OrderState.EXPIRED} and ack.code != "halted"
+        return ran_never and left > 0 and young and not self._progress.cancel_requested

@@ -63,3 +63,8 @@ def _fault_of_sides(intent: Intent, progress: IntentProgress, change: Amendment)
 
 def _is_between(side: Side, stop: Price, target: Price) -> bool:
     return stop < target if side is Side.BUY else target < stop
+
+
+def phase_of_refusal(code: str) -> IntentPhase:
+    """Name the end of an intent whose opening step was never approved."""
+    return IntentPhase.CANCELLED if code == "cancelled" else IntentPhase.REFUSED

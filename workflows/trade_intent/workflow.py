@@ -14,9 +14,9 @@ with workflow.unsafe.imports_passed_through():
     import workflows.attributes as attributes
     import workflows.rolling as rolling
     import workflows.trade_intent.wording as wording
-    from domain.approvals import Approval
+    from domain.approvals import ApprovalRequest, Opening
     from domain.intents import IntentKind, IntentPhase, IntentReport, Protection
-    from domain.orders import ApprovedOrder, OrderAck, OrderState
+    from domain.orders import OrderAck, OrderKey, OrderState
     from domain.watch import PositionReview
     from workflows.trade_intent.calls import let_go
     from workflows.trade_intent.life import IntentLife
@@ -55,11 +55,11 @@ class TradeIntentWorkflow(IntentLife):
             if self._progress.cancel_requested:
                 self._end(IntentPhase.CANCELLED, "cancelled", "Cancelled before it was sent.")
                 return
-            approval = await self._approve()
-            if approval.order is None:
-                self._end(IntentPhase.REFUSED, approval.code, approval.reason)
+            opening = await self._open()
+            ack = opening.ack
+            if ack is None:
+                self._end(wording.phase_of_refusal(opening.code), opening.code, opening.reason)
                 return
-            ack = await self._place(approval.order)
             if not self._may_place_again(ack):
                 self._take(ack)
                 return
@@ -84,52 +84,55 @@ class TradeIntentWorkflow(IntentLife):
             return False
         return True
 
-    async def _approve(self) -> Approval:
-        now = workflow.now()
-        if self._progress.not_after is None:
-            self._progress = replace(self._progress, not_after=now + self._intent.policy.max_age)
-        not_after = self._progress.not_after or now
-        number = self._progress.resends_used + 1
-        step = "open" if number == 1 else f"open.{number}"
-        try:
-            approval = await self._calls.approve(self._intent, step, decided_at=now, not_after=not_after)
-        except ActivityError as error:
-            return Approval(code="approval_unavailable", reason=str(error.cause or error))
-        if approval.order is not None:
-            self._show(IntentPhase.APPROVED)
-        return approval
-
-    async def _place(self, order: ApprovedOrder) -> OrderAck:
-        """Place, and stay with it until its outcome is known.
+    async def _open(self) -> Opening:
+        """Have a step approved and placed, and stay with it until its outcome is known.
 
         A cancel does not wait for a full queue, and a fill that the stream saw does not wait for the end of an activity
         whose worker died after the send: a position is then protected at once.
         """
-        placing = self._calls.place(order)
-        await workflow.wait_condition(lambda: placing.done() or self._progress.cancel_requested or self._news)
-        if not placing.done():
-            by_cancel = self._progress.cancel_requested
-            ended = await (self._calls.cancel(order.key) if by_cancel else self._calls.resolve(order.key))
-            await let_go(placing)
-            return ended
+        request = self._request()
+        key = OrderKey(intent_id=self._intent.intent_id, step=request.step)
+        opening = self._calls.open(request)
+        while not opening.done():
+            await workflow.wait_condition(lambda: opening.done() or self._progress.cancel_requested or self._news)
+            if opening.done():
+                break
+            if self._progress.cancel_requested:
+                ended = await self._call_off(request, key)
+                await let_go(opening)
+                return ended
+            self._news = False
+            seen = await self._calls.find(key)
+            if seen is not None:
+                # The holder looks again: more may have filled since.
+                self._news = True
+                await let_go(opening)
+                return self._opened(Opening(ack=seen))
         try:
-            ack: OrderAck | None = await placing
-        except ActivityError:
-            # Out of attempts or time: the row knows whether it was sent.
-            ack = None
-        if ack is not None and ack.state not in _UNSETTLED:
-            return ack
-        self._unknown_since = workflow.now()
-        self._show(IntentPhase.UNKNOWN, *((ack.code, ack.reason) if ack else ("no_answer", "")))
-        settled = await self._calls.resolve(order.key)
-        self._unknown_since = None
-        return settled
+            opened = await opening
+        except ActivityError as error:
+            # Out of attempts or time: the journal knows whether it was approved, and then whether it was sent.
+            if await self._calls.forbid(request):
+                return Opening(code="approval_unavailable", reason=str(error.cause or error))
+            opened = Opening(ack=OrderAck(key=key, state=OrderState.UNKNOWN, code="no_answer"))
+        return await self._settled(self._opened(opened))
 
-    def _may_place_again(self, ack: OrderAck) -> bool:
-        left = self._intent.policy.resends - self._progress.resends_used
-        young = self._progress.not_after is not None and workflow.now() < self._progress.not_after
-        ran_never = ack.state in {OrderState.VOID, OrderState.EXPIRED} and ack.code != "halted"
-        return ran_never and left > 0 and young and not self._progress.cancel_requested
+    async def _call_off(self, request: ApprovalRequest, key: OrderKey) -> Opening:
+        """Forbid a step that is not approved yet; end the order of one that is."""
+        if await self._calls.forbid(request):
+            return Opening(code="cancelled", reason="Cancelled before it was sent.")
+        return self._opened(Opening(ack=await self._calls.cancel(key)))
+
+    async def _settled(self, opening: Opening) -> Opening:
+        """Show an outcome that is not known, and wait until it is."""
+        ack = opening.ack
+        if ack is None or ack.state not in _UNSETTLED:
+            return opening
+        self._unknown_since = workflow.now()
+        self._show(IntentPhase.UNKNOWN, ack.code, ack.reason)
+        settled = await self._calls.resolve(ack.key)
+        self._unknown_since = None
+        return Opening(ack=settled)
 
     def _take(self, ack: OrderAck) -> None:
         """Turn the outcome of the opening order into a phase."""

@@ -171,6 +171,7 @@ CREATE TABLE intents (
   size NUMERIC,
   policy JSONB NOT NULL,
   not_after TIMESTAMP WITH TIME ZONE,
+  opens BOOLEAN DEFAULT true NOT NULL,
   phase TEXT NOT NULL,
   reason_code TEXT DEFAULT '' NOT NULL,
   reason TEXT DEFAULT '' NOT NULL,
