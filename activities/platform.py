@@ -58,9 +58,13 @@ class PlatformActivities:
 
     @activity.defn
     @translated
-    def drain(self, flag: HaltFlag) -> datetime:
-        """Wait until nothing of the scope can be admitted any more, and return when it was DRAINED."""
-        record = self._parts.halts.commit(flag)
+    def drain(self, flag: HaltFlag) -> datetime | None:
+        """Wait until nothing of the scope can be admitted any more, and return when it was DRAINED; None when released."""
+        # A commit here would put back a halt whose release overtook this attempt.
+        scope = (flag.scope, flag.key)
+        record = next((x for x in self._parts.halts.in_force() if (x.flag.scope, x.flag.key) == scope), None)
+        if record is None:
+            return None
         self._parts.draining.wait(flag, lambda rows: activity.heartbeat("rows in flight", rows))
         return self._parts.halts.mark_drained(record.id)
 
@@ -111,10 +115,17 @@ class PlatformActivities:
         return reached
 
     @activity.defn
+    @beating
     @translated
-    def watch(self, request: WatchRequest) -> WatchOutcome:
-        """Look after the epoch, positions without a live owner, stalled rows and streams that do not run."""
-        return self._parts.watchdog.round(request, beat=activity.heartbeat)
+    def assert_halts(self, request: WatchRequest) -> str:
+        """Put back the halts that a new epoch of the database has lost; returns the epoch."""
+        return self._parts.watchdog.assert_halts(request)
+
+    @activity.defn
+    @translated
+    def watch(self) -> WatchOutcome:
+        """Look after positions without a live owner, stalled rows, streams that do not run and halts nobody drains."""
+        return self._parts.watchdog.round(beat=activity.heartbeat)
 
     def _ask_owners(self, resting: tuple[RestingOpening, ...]) -> None:
         owners = tuple(dict.fromkeys(order.key.intent_id for order in resting))
@@ -133,8 +144,9 @@ class PlatformActivities:
 
     def _call(self, flag: HaltFlag, *, signal: str, reason: str) -> int:
         user_id = flag.key if flag.scope == HaltScope.USER else ""
+        agent_id = flag.key if flag.scope == HaltScope.AGENT else ""
         reached = 0
-        for page in self._pages(user_id):
+        for page in self._pages(user_id, agent_id):
             covered = tuple(agent for agent in page if _covers(flag, agent))
             reached += self._send(covered, signal=signal, reason=reason, by=flag.by)
         return reached
@@ -144,9 +156,9 @@ class PlatformActivities:
         agents = tuple((agent.config.user_id, agent.config.agent_id) for agent in page)
         return self._parts.executions.call_agents(agents, signal=signal, reason=reason, by=by) if agents else 0
 
-    def _pages(self, user_id: str) -> Iterator[tuple[AgentRecord, ...]]:
+    def _pages(self, user_id: str, agent_id: str = "") -> Iterator[tuple[AgentRecord, ...]]:
         after = ""
-        while page := self._parts.agents.active(user_id=user_id, after=after, limit=PAGE):
+        while page := self._parts.agents.active(user_id=user_id, agent_id=agent_id, after=after, limit=PAGE):
             yield page
             after = page[-1].config.agent_id
 

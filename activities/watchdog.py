@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.ports import Clock, Closer, Executions, Notifier, OwnerState, Settler
 from domain.errors import HoldfastError
-from domain.halts import WatchOutcome, WatchRequest
+from domain.halts import HaltFlag, WatchOutcome, WatchRequest
 from domain.notices import Notice, Severity
 from domain.orders import OrderState
 from storage.base import Accounts, Epochs, Halts, Supervision
@@ -19,6 +19,7 @@ from storage.records import ExposedPosition, LiveRow
 SILENCE = timedelta(minutes=10)
 """An owner that has not touched its row for so long is not alive, whatever the server says of its execution."""
 _STALE_ROW = timedelta(minutes=1)
+_ON_ITS_WAY = timedelta(seconds=30)
 _UNSETTLED = frozenset({OrderState.APPROVED.value, OrderState.SENDING.value, OrderState.UNKNOWN.value})
 
 Beat = Callable[..., None]
@@ -39,22 +40,21 @@ class Watchdog:
     now: Clock
     deployment_id: str
 
-    def round(self, request: WatchRequest, *, beat: Beat) -> WatchOutcome:
-        """Do one round."""
-        epoch = self._assert_halts(request)
-        beat("epoch", epoch)
+    def round(self, *, beat: Beat) -> WatchOutcome:
+        """Do one round; it changes no halt, so that halts and releases need not wait for it."""
+        undrained = self._undrained()
         restarted = self.executions.ensure_shards(self.accounts.shards())
         unowned = self._unowned(beat)
         protected = tuple(name for position in unowned if (name := self._protect(position, beat)))
         return WatchOutcome(
-            epoch=epoch,
             protected=protected,
             settled=self._settle(beat),
             unowned=tuple(_name(position) for position in unowned),
             restarted=restarted,
+            undrained=undrained,
         )
 
-    def _assert_halts(self, request: WatchRequest) -> str:
+    def assert_halts(self, request: WatchRequest) -> str:
         """Put the halts back that a failover may have lost; opens stay closed in a new epoch until this is done."""
         epoch = self.epochs.register(self.deployment_id)
         if epoch.epoch == request.epoch and epoch.asserted_at is not None:
@@ -63,6 +63,11 @@ class Watchdog:
             self.halts.commit(flag)
         self.epochs.note_asserted(epoch.epoch)
         return epoch.epoch
+
+    def _undrained(self) -> tuple[HaltFlag, ...]:
+        """Halts that were committed while Temporal did not answer; younger ones are on their way to the workflow."""
+        records = self.halts.in_force()
+        return tuple(x.flag for x in records if x.drained_at is None and self.now() - x.at > _ON_ITS_WAY)
 
     def _unowned(self, beat: Beat) -> tuple[ExposedPosition, ...]:
         exposed = self.supervision.exposed()

@@ -108,7 +108,7 @@ def platform() -> Start:
         keywords={
             "task_queue": ids.QUEUE_WORKFLOW,
             "static_summary": "halts, broadcasts and the watchdog",
-            "priority": options.URGENT,
+            "priority": options.HALTS,
         },
     )
 

@@ -150,7 +150,7 @@ def _follow(settings: Settings, flag: HaltFlag, timeout: timedelta, *, as_json: 
         raise CommandFailed(
             "not_drained",
             f"Not DRAINED after {seconds} s; the halt is in force.",
-            "See `holdfast doctor`: a worker on hf-close and Temporal have to run.",
+            "See `holdfast doctor`: a worker on hf-halt and Temporal have to run.",
         )
     if not as_json:
         say(f"DRAINED after {seconds} s: the venue admits no opening order of ours any more.")

@@ -15,7 +15,7 @@ from runtime.settings import Settings
 from runtime.temporal_client import connect
 from workflows import ids
 
-ACTIVITY_QUEUES = (ids.QUEUE_CLOSE, ids.queue_open("hyperliquid"), ids.QUEUE_READ, ids.QUEUE_STREAM)
+ACTIVITY_QUEUES = (ids.QUEUE_HALT, ids.QUEUE_CLOSE, ids.queue_open("hyperliquid"), ids.QUEUE_READ, ids.QUEUE_STREAM)
 
 
 async def temporal_findings(settings: Settings) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -78,10 +78,10 @@ class WatchRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchOutcome:
-    """What a round of the watchdog found and mended."""
+    """What a round of the watchdog found and mended; `undrained` are halts that nobody seems to drain."""
 
-    epoch: str
     protected: tuple[str, ...] = ()
     settled: tuple[str, ...] = ()
     unowned: tuple[str, ...] = ()
-    restarted: tuple[str, ...] = field(default_factory=tuple)
+    restarted: tuple[str, ...] = ()
+    undrained: tuple[HaltFlag, ...] = ()

@@ -98,8 +98,10 @@ class Agents(Protocol):
     def show(self, agent_id: str, status: AgentStatus, *, reason: str = "") -> None:
         """Show a status."""
 
-    def active(self, *, user_id: str = "", after: str = "", limit: int = 200) -> tuple[AgentRecord, ...]:
-        """List active agents (of a user, or of all) in the order of their ids, in pages after an id."""
+    def active(
+        self, *, user_id: str = "", agent_id: str = "", after: str = "", limit: int = 200
+    ) -> tuple[AgentRecord, ...]:
+        """List active agents (of a user, one of them, or all) in the order of their ids, in pages after an id."""
 
 
 class Diary(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 PLATFORM = "platform"
 
 QUEUE_WORKFLOW = "hf-workflow"
+QUEUE_HALT = "hf-halt"
 QUEUE_CLOSE = "hf-close"
 QUEUE_READ = "hf-read"
 QUEUE_LLM = "hf-llm"

@@ -20,7 +20,8 @@ class Options(TypedDict, total=False):
     priority: Priority
 
 
-URGENT = Priority(priority_key=1)
+HALTS = Priority(priority_key=1)
+URGENT = Priority(priority_key=2)
 NORMAL = Priority(priority_key=3)
 BACKGROUND = Priority(priority_key=5)
 
@@ -70,6 +71,14 @@ CLOSE = Options(
 )
 """Cancels, closes and protection: retried for ever, on slots of their own."""
 
+HALT = Options(
+    start_to_close_timeout=timedelta(seconds=20),
+    heartbeat_timeout=_MISSED,
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=1)),
+    priority=HALTS,
+)
+"""A flag committed or released: a few statements, ahead of everything else."""
+
 STREAM = Options(
     start_to_close_timeout=timedelta(hours=12),
     heartbeat_timeout=timedelta(seconds=20),
@@ -93,13 +102,13 @@ WATCH = Options(
     retry_policy=_QUICK,
     priority=URGENT,
 )
-"""Long rounds over many rows, heartbeating: drain, broadcast, watchdog."""
+"""Long rounds over many rows, heartbeating: broadcast, watchdog, what follows a halt."""
 
 DRAIN = Options(
     start_to_close_timeout=timedelta(minutes=5),
     heartbeat_timeout=timedelta(seconds=10),
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=1)),
-    priority=URGENT,
+    priority=HALTS,
 )
 """A halt's drain: retried at once, since people wait for it."""
 

@@ -75,11 +75,15 @@ class PostgresAgents:
         with transaction(self._engine) as connection:
             connection.execute(statement.values(status=status.value, status_reason=reason))
 
-    def active(self, *, user_id: str = "", after: str = "", limit: int = 200) -> tuple[AgentRecord, ...]:
-        """List active agents (of a user, or of all) in the order of their ids, in pages after an id."""
+    def active(
+        self, *, user_id: str = "", agent_id: str = "", after: str = "", limit: int = 200
+    ) -> tuple[AgentRecord, ...]:
+        """List active agents (of a user, one of them, or all) in the order of their ids, in pages after an id."""
         statement = _select().where(agents.c.active, agents.c.id > after).order_by(agents.c.id).limit(limit)
         if user_id:
             statement = statement.where(agents.c.user_id == user_id)
+        if agent_id:
+            statement = statement.where(agents.c.id == agent_id)
         with transaction(self._engine) as connection:
             return _read(connection, statement)
 

@@ -168,9 +168,9 @@ class FleetDesk:
         """The object that an activity belongs to."""
         return self._activities[name].__self__
 
-    def run(self, name: str, argument: Any) -> Any:
+    def run(self, name: str, *arguments: Any) -> Any:
         """Run an activity in an activity's environment."""
-        return ActivityEnvironment().run(self._activities[name], argument)
+        return ActivityEnvironment().run(self._activities[name], *arguments)
 
     def agent(self, account: AccountRef, **changes: Any) -> AgentConfig:
         """Add an active agent that does what the script says."""

@@ -50,6 +50,24 @@ def test_a_halt_is_closed_once_and_drained_by_the_venues_clock(desk: FleetDesk) 
     assert desk.run("drain", flag) == drained_at
 
 
+def test_a_drain_that_its_release_has_overtaken_puts_no_halt_back(desk: FleetDesk) -> None:
+    flag = HaltFlag(reason="drill", by="tester")
+    desk.run("commit_halt", flag)
+    desk.run("release_halt", flag)
+    assert desk.run("drain", flag) is None
+    assert PostgresHalts(desk.bench.engine).in_force() == ()
+
+
+def test_the_watchdog_names_the_halts_that_nobody_drains(desk: FleetDesk) -> None:
+    forgotten, fresh = HaltFlag(reason="fire", by="me"), HaltFlag(scope=HaltScope.USER, key="user-1")
+    for flag in (forgotten, fresh, HaltFlag(scope=HaltScope.VENUE, key="hyperliquid")):
+        desk.run("commit_halt", flag)
+    with desk.bench.engine.begin() as connection:
+        connection.exec_driver_sql("update halts set at = now() - interval '1 minute' where scope <> 'user'")
+    desk.run("drain", HaltFlag(scope=HaltScope.VENUE, key="hyperliquid"))
+    assert desk.run("watch").undrained == (forgotten,)
+
+
 def test_resting_opening_orders_are_cancelled_by_their_owners_or_by_us(desk: FleetDesk) -> None:
     account = desk.bench.account("karl")
     mark = desk.bench.venues.of("hyperliquid", "paper").market.mark("ETH").mark_px
@@ -141,10 +159,12 @@ def test_a_drain_without_the_venues_clock_waits(desk: FleetDesk) -> None:
     account = desk.bench.account("xaver")
     desk.lose_answer(account, "drop", max_age=timedelta(seconds=3))
     desk.bench.paper.fault("info", "http_500", rate=1.0)
+    flag = HaltFlag(scope=HaltScope.USER, key=account.user_id)
+    desk.run("commit_halt", flag)
     drained = threading.Event()
 
     def drain() -> None:
-        desk.run("drain", HaltFlag(scope=HaltScope.USER, key=account.user_id))
+        desk.run("drain", flag)
         drained.set()
 
     thread = threading.Thread(target=drain, daemon=True)
@@ -159,15 +179,15 @@ def test_the_watchdog_protects_and_alarms_when_the_owner_does_not_run(desk: Flee
     account = desk.bench.account("tina")
     config = desk.agent(account)
     desk.hold_position(account, config)
-    quiet = desk.run("watch", WatchRequest())
+    quiet = desk.run("watch")
     assert (quiet.unowned, quiet.protected, desk.told("unowned_position")) == ((), (), [])
     desk.workflows.alive.clear()
-    loud = desk.run("watch", WatchRequest(epoch=quiet.epoch))
+    loud = desk.run("watch")
     assert loud.protected == (f"ETH of {account.account_id}",)
     assert desk.told("unowned_position") == ["ETH has a position without a live owner"]
     triggers = [order for order in desk.bench.fence.sync.sync(account).orders if order.trigger is not None]
     assert len(triggers) == 1
-    desk.run("watch", WatchRequest(epoch=quiet.epoch))
+    desk.run("watch")
     triggers = [order for order in desk.bench.fence.sync.sync(account).orders if order.trigger is not None]
     assert len(triggers) == 1
 
@@ -179,14 +199,14 @@ def test_an_owner_that_runs_but_is_silent_is_not_alive(desk: FleetDesk) -> None:
     with desk.bench.engine.begin() as connection:
         connection.exec_driver_sql("update intents set touched_at = now() - interval '11 minutes'")
         connection.exec_driver_sql("update slots set touched_at = now() - interval '11 minutes'")
-    assert desk.run("watch", WatchRequest()).unowned == (f"ETH of {account.account_id}",)
+    assert desk.run("watch").unowned == (f"ETH of {account.account_id}",)
 
 
 def test_a_position_by_hand_is_shown_and_left_alone(desk: FleetDesk) -> None:
     account = desk.bench.account("vera")
     desk.bench.paper.post("trade", user=account.address, coin="ETH", side="buy", sz="0.5")
     desk.bench.fence.sync.sync(account)
-    outcome = desk.run("watch", WatchRequest())
+    outcome = desk.run("watch")
     assert (outcome.protected, outcome.unowned) == ((), (f"ETH of {account.account_id}",))
     assert desk.bench.fence.sync.sync(account).orders == ()
 
@@ -194,10 +214,10 @@ def test_a_position_by_hand_is_shown_and_left_alone(desk: FleetDesk) -> None:
 def test_the_watchdog_puts_back_the_halts_that_a_new_epoch_has_lost(desk: FleetDesk) -> None:
     halts = PostgresHalts(desk.bench.engine)
     flag = HaltFlag(reason="fire", by="me")
-    known = desk.run("watch", WatchRequest(epoch="another", halts=(flag,)))
+    known = desk.run("assert_halts", WatchRequest(epoch="another", halts=(flag,)))
     assert [record.flag for record in halts.in_force()] == [flag]
     halts.release("platform", "", "me")
-    desk.run("watch", WatchRequest(epoch=known.epoch, halts=(flag,)))
+    desk.run("assert_halts", WatchRequest(epoch=known, halts=(flag,)))
     assert halts.in_force() == ()
 
 
@@ -209,7 +229,7 @@ def test_the_watchdog_settles_stale_rows_and_starts_missing_shards(desk: FleetDe
         connection.exec_driver_sql(
             "update orders set approved_at = now() - interval '2 minutes', sent_at = now() - interval '2 minutes'"
         )
-    outcome = desk.run("watch", WatchRequest())
+    outcome = desk.run("watch")
     assert outcome.settled == (str(order.key),)
     assert len(outcome.restarted) == 1
-    assert desk.run("watch", WatchRequest()).restarted == ()
+    assert desk.run("watch").restarted == ()

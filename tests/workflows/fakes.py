@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import ids, sandbox
     from workflows.trade_intent.messages import CloseRequest, TradeIntentInput
 
+ACTIVITY_QUEUES = (ids.QUEUE_HALT, ids.QUEUE_READ, ids.QUEUE_CLOSE, ids.QUEUE_STREAM, ids.queue_open("hyperliquid"))
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -162,7 +163,9 @@ class Fleet:
         workflows: list[type],
         activities: list[Callable[..., Any]],
     ) -> None:
-        self._pool = ThreadPoolExecutor(160)  # as many as a worker's activity slots, else slots are taken and idle
+        self._pool = ThreadPoolExecutor(
+            40 * len(ACTIVITY_QUEUES)
+        )  # as many as a worker's activity slots, else slots are taken and idle
         self._workers: list[AbstractAsyncContextManager[Any]] = [
             Worker(client, task_queue=ids.QUEUE_WORKFLOW, workflows=workflows, workflow_runner=sandbox.runner()),
             *(
@@ -174,7 +177,7 @@ class Fleet:
                     max_concurrent_activities=40,
                     max_heartbeat_throttle_interval=timedelta(seconds=1),
                 )
-                for queue in (ids.QUEUE_READ, ids.QUEUE_CLOSE, ids.QUEUE_STREAM, ids.queue_open("hyperliquid"))
+                for queue in ACTIVITY_QUEUES
             ),
         ]
 

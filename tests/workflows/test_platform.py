@@ -22,15 +22,26 @@ from workflows.platform.workflow import PlatformWorkflow
 DRAINED = START + timedelta(seconds=9)
 
 
+def _set() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Control:
     """The platform's activities; `done` lists what happened in which order."""
 
     done: list[str] = field(default_factory=list)
     drains: threading.Event = field(default_factory=threading.Event)
+    pause: threading.Event = field(default_factory=threading.Event)
+    held: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
     epoch: str = "epoch-1"
-    rounds: list[WatchRequest] = field(default_factory=list)
+    asserted: list[WatchRequest] = field(default_factory=list)
+    watches: threading.Event = field(default_factory=_set)
+    rounds: int = 0
+    undrained: tuple[HaltFlag, ...] = ()
     calls: list[AgentCall] = field(default_factory=list)
 
     def activities(self) -> list[Callable[..., Any]]:
@@ -47,8 +58,9 @@ class Control:
 
         @activity.defn(name="drain")
         def drain(flag: HaltFlag) -> datetime:
-            while not self.drains.wait(0.05):
+            while flag.scope in self.held or not self.drains.wait(0.05):
                 activity.heartbeat("rows in flight")
+                self.pause.wait(0.05)
             act(f"drain {flag.name}")
             return DRAINED
 
@@ -80,12 +92,19 @@ class Control:
             self.calls.append(call)
             return 1
 
-        @activity.defn(name="watch")
-        def watch(request: WatchRequest) -> WatchOutcome:
-            self.rounds.append(request)
-            return WatchOutcome(epoch=self.epoch, protected=("BTC of account-1",))
+        @activity.defn(name="assert_halts")
+        def assert_halts(request: WatchRequest) -> str:
+            self.asserted.append(request)
+            return self.epoch
 
-        return [call_agents, watch]
+        @activity.defn(name="watch")
+        def watch() -> WatchOutcome:
+            self.rounds += 1
+            while not self.watches.wait(0.05):
+                activity.heartbeat("looking")
+            return WatchOutcome(protected=("BTC of account-1",), undrained=self.undrained)
+
+        return [call_agents, assert_halts, watch]
 
 
 def fleet(environment: WorkflowEnvironment, control: Control) -> Fleet:
@@ -108,20 +127,21 @@ async def test_a_halt_by_hand_is_closed_then_drained_then_cleans_up(time_skippin
     control = Control()
     handle = await start(time_skipping, start_signal="halt")
     async with fleet(time_skipping, control):
-        await until(lambda: control.done == ["close platform"])
+        await until(lambda: "close platform" in control.done)
 
         async def is_closed() -> bool:
             return (await times(handle)).closed_at == START
 
         await until(is_closed)
         closed = await times(handle)
+        await until(lambda: "tell platform" in control.done)
         control.drains.set()
-        await until(lambda: control.done[-1] == "tell platform")
+        await until(lambda: control.done[-1] == "cancel platform")
         drained = await times(handle)
         await handle.terminate()
     assert (closed.drained_at, closed.halts) == (None, (Halt(),))
     assert drained.drained_at == DRAINED
-    assert control.done == ["close platform", "drain platform", "cancel platform", "tell platform"]
+    assert control.done == ["close platform", "tell platform", "drain platform", "cancel platform"]
 
 
 async def test_a_second_halt_is_closed_while_the_first_still_drains(time_skipping: WorkflowEnvironment) -> None:
@@ -134,7 +154,9 @@ async def test_a_second_halt_is_closed_while_the_first_still_drains(time_skippin
         await until(lambda: "close platform" in control.done)
         assert not any(name.startswith("drain") for name in control.done)
         control.drains.set()
-        await until(lambda: {"tell platform", "tell user user-1"} <= set(control.done))
+        await until(
+            lambda: {"tell platform", "drain platform", "tell user user-1", "cancel user user-1"} <= set(control.done)
+        )
         await handle.terminate()
     assert "cancel platform" not in control.done
     assert "cancel user user-1" in control.done
@@ -146,7 +168,7 @@ async def test_steps_that_failed_after_they_acted_are_done_again(time_skipping: 
     async with fleet(time_skipping, control):
         handle = await start(time_skipping)
         await handle.signal("halt")
-        await until(lambda: "tell platform" in control.done)
+        await until(lambda: control.done.count("cancel platform") == 2)
         now = await times(handle)
         await handle.terminate()
     assert now.drained_at == DRAINED
@@ -176,15 +198,15 @@ async def test_the_watchdog_reasserts_the_halts_in_force_each_round(time_skippin
         handle = await start(time_skipping)
         await handle.signal("halt", Halt(reason="fire", by="me"))
         await until(lambda: "tell platform" in control.done)
-        before = len(control.rounds)
+        before = control.rounds
         await time_skipping.sleep(timedelta(seconds=61))
-        await until(lambda: len(control.rounds) == before + 1)
+        await until(lambda: control.rounds == before + 1)
         await handle.signal("watch_now")
-        await until(lambda: len(control.rounds) == before + 2)
+        await until(lambda: control.rounds == before + 2)
         now = await times(handle)
         await handle.terminate()
-    assert control.rounds[0].epoch == ""
-    assert control.rounds[-1] == WatchRequest(halts=(HaltFlag(reason="fire", by="me"),), epoch="epoch-1")
+    assert control.asserted[0].epoch == ""
+    assert control.asserted[-1] == WatchRequest(halts=(HaltFlag(reason="fire", by="me"),), epoch="epoch-1")
     assert now.epoch == "epoch-1"
 
 
@@ -206,7 +228,7 @@ async def test_halts_survive_the_roll(time_skipping: WorkflowEnvironment) -> Non
         await first.signal("halt", Halt(reason="fire"))
         await until(lambda: "tell platform" in control.done)
         await time_skipping.sleep(timedelta(minutes=3, seconds=30))
-        await until(lambda: len(control.rounds) > 3)
+        await until(lambda: control.rounds > 3)
         current = time_skipping.client.get_workflow_handle(ids.PLATFORM)
         rolled = (await current.describe()).run_id != first.first_execution_run_id
         now = await times(current)

@@ -16,6 +16,13 @@ def name_of(halt: Halt) -> str:
     return flag_of(halt).name
 
 
+def is_shown(halt: Halt, progress: PlatformProgress) -> bool:
+    """Whether the status tells the times of this halt: the platform's own, or else the newest."""
+    if halt.scope == "platform":
+        return True
+    return halt == progress.halts[-1] and not any(other.scope == "platform" for other in progress.halts)
+
+
 def phase_of(progress: PlatformProgress) -> str:
     """The status that lists show: the platform's own halt alone makes it closed or drained."""
     if not any(halt.scope == "platform" for halt in progress.halts):
