@@ -46,7 +46,7 @@ async def test_agents_are_told_while_the_halt_still_drains(time_skipping: Workfl
 async def test_one_round_runs_at_a_time_and_the_roll_waits_for_it(time_skipping: WorkflowEnvironment) -> None:
     control = Control(watches=threading.Event())
     async with fleet(time_skipping, control):
-        first = await start(time_skipping, PlatformInput(max_rounds=1))
+        first = await start(time_skipping, PlatformInput(max_rounds=2))
         await until(lambda: control.rounds == 1)
         await first.signal("watch_now")
         await first.signal("halt", Halt(reason="fire"))
