@@ -58,6 +58,7 @@ TRADING = (
 DEADLINE_SECONDS = 8
 LOOK_EVERY = 0.5
 STOPS_WITHIN = 600.0
+STILL_SECONDS = 5.0
 _PAGE = 50
 
 
@@ -238,9 +239,10 @@ class Measurement:
         raise RuntimeError("The halt was not drained in time.")
 
     async def _stopped(self, client: Client, halted_at: datetime) -> datetime:
-        """When the last agent had taken the halt."""
+        """When the last agent had taken the halt, read from the histories once lists show that most have."""
         left, last = list(self._configs), halted_at
         deadline = time.monotonic() + STOPS_WITHIN
+        await self._lists_are_still(client, deadline)
         while left:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{len(left)} agents did not hold in time.")
@@ -249,6 +251,15 @@ class Measurement:
             last = max([last, *(at for at in found if at is not None)])
             left = [config for config, at in zip(left[:_PAGE], found, strict=True) if at is None] + left[_PAGE:]
         return last
+
+    async def _lists_are_still(self, client: Client, deadline: float) -> None:
+        """Wait until no further agent is shown as held: to read a thousand histories now would slow down what is timed."""
+        held, still_since = -1, time.monotonic()
+        while held < len(self._configs) and time.monotonic() < min(deadline, still_since + STILL_SECONDS):
+            await asyncio.sleep(LOOK_EVERY)
+            now = (await client.count_workflows("TradingPhase = 'held' and ExecutionStatus = 'Running'")).count
+            if now != held:
+                held, still_since = now, time.monotonic()
 
     def _admitted_since(self, drained_at: datetime) -> int:
         since = int(drained_at.timestamp() * 1000)
