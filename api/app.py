@@ -26,7 +26,7 @@ from api.deps import parts_over
 from api.errors import answer_of
 from api.executions import Executions
 from api.hub import Hub
-from api.routes import accounts, agent, agents, halt, health, intents, settings, trading
+from api.routes import accounts, agent, agents, codec, halt, health, intents, settings, trading
 from api.tracing import REQUEST_HEADER, TRACE_HEADER, Tracing
 from domain.errors import HoldfastError, Retryable
 from domain.halts import HaltFlag
@@ -52,6 +52,7 @@ ROUTERS = (
     settings.router,
     halt.control,
     halt.admin,
+    codec.router,
     live.router,
 )
 
@@ -101,7 +102,14 @@ def _surround(made: FastAPI, given: Given, chosen: Settings) -> None:
             CORSMiddleware,
             allow_origins=list(chosen.allowed_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", TRACE_HEADER],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "Last-Event-ID",
+                "X-Namespace",
+                TRACE_HEADER,
+            ],
             expose_headers=[TRACE_HEADER, REQUEST_HEADER, "Idempotency-Replayed", "Retry-After"],
         )
     is_secure = chosen.holdfast_env is Profile.PRODUCTION
@@ -121,6 +129,7 @@ def _lifespan_of(given: Given, chosen: Settings) -> Callable[[FastAPI], Any]:
         # Public market data and link checks alone: the API signs and sends nothing.
         connection = venues.hyperliquid(chosen)
         made.state.parts = parts_over(chosen, engine, executions, keys, venues.directory(connection))
+        made.state.keys = keys
         made.state.hub = Hub(made.state.parts)
         async with made.state.hub.running():
             with _told_to_stop(made.state.hub.close):

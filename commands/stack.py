@@ -18,6 +18,7 @@ from runtime.namespaces import prepare_namespace
 from runtime.ports import free_port
 from runtime.postgres import Postgres
 from runtime.processes import Child, Supervisor, last_lines, wait_for
+from runtime.secrets import KeyRing
 from runtime.settings import Network, Settings
 from runtime.temporal_client import connect
 from runtime.temporal_server import TemporalServer, find_temporal
@@ -109,6 +110,9 @@ class Stack:
             "TEMPORAL_ADDRESS": places.temporal_address,
             "HYPERLIQUID_URL": places.venue_url,
             "HOLDFAST_API_URL": places.api_url,
+            "ALLOWED_ORIGINS": ",".join(
+                dict.fromkeys([*self._settings.allowed_origins, *_origins(places.temporal_ui)])
+            ),
         }
         return {**os.environ, **self._extra, **{name: value for name, value in values.items() if value}}
 
@@ -146,11 +150,17 @@ class Stack:
                 namespace=self._settings.temporal_namespace,
                 retention=timedelta(days=self._settings.temporal_retention_days),
                 search_attributes=attributes.NAMES,
+                codec_endpoint=self._codec_endpoint(),
             )
             address = server.start()
             self._adopt("Temporal", server)
             self.places = replace(self.places, temporal_address=address, temporal_ui=server.ui_url or "")
             note(address)
+
+    def _codec_endpoint(self) -> str:
+        """Where the Web UI has payloads decrypted."""
+        host, port = self._settings.api_host, self._ports["api_port"]
+        return f"http://{host}:{port}/codec/{KeyRing.of(self._settings).codec_tokens()[0]}"
 
     def _start_paper(self) -> None:
         if not self._needs_paper:
@@ -234,6 +244,11 @@ class Stack:
     @property
     def _needs_paper(self) -> bool:
         return self._settings.hyperliquid_network is Network.PAPER and self._settings.hyperliquid_url is None
+
+
+def _origins(ui: str) -> tuple[str, ...]:
+    """The Web UI by each of its names: it calls the API for the codec, and a browser is exact about them."""
+    return (ui, ui.replace("127.0.0.1", "localhost")) if ui else ()
 
 
 async def prepare_given(settings: Settings) -> None:

@@ -6,6 +6,8 @@ leaves the ciphertext alone.
 
 import base64
 import binascii
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -23,6 +25,7 @@ from runtime.settings import Settings
 KEY_BYTES = 32
 NONCE_BYTES = 12
 FORMAT = "holdfast/seal/1"
+CODEC_TOKEN = b"holdfast/codec/1"
 ONE_KEY = "Give 32 bytes as base64, `id:base64` for a named key, older keys after commas."
 
 
@@ -60,6 +63,11 @@ class KeyRing:
     def generate(cls) -> Self:
         """Make a ring with one random key."""
         return cls(primary="test", keys={"test": secrets.token_bytes(KEY_BYTES)})
+
+    def codec_tokens(self) -> tuple[str, ...]:
+        """Return the tokens that open the codec endpoint, the primary key's first: derived, so that nothing more is kept."""
+        names = [self.primary, *(name for name in self.keys if name != self.primary)]
+        return tuple(hmac.new(self.keys[name], CODEC_TOKEN, hashlib.sha256).hexdigest() for name in names)
 
     def encrypt(self, plaintext: bytes, context: bytes) -> bytes:
         """Encrypt under the primary key, bound to a context."""

@@ -87,7 +87,9 @@ class TemporalServer:
         search_attributes: Iterable[str] = (),
         headless: bool = False,
         dynamic_config: Iterable[str] = (),
+        codec_endpoint: str = "",
     ) -> None:
+        self._codec_endpoint = codec_endpoint
         self._dynamic_config = (*DYNAMIC_CONFIG, *dynamic_config)
         self._binary = binary
         self._log = log
@@ -172,6 +174,7 @@ class TemporalServer:
     def _command(self) -> Sequence[str]:
         options = ["--ip", LOOPBACK, "--port", str(self._port), "--namespace", self._namespace, "--log-level", "warn"]
         options += ["--headless"] if self._headless else ["--ui-port", str(self._ui_port)]
+        options += ["--ui-codec-endpoint", self._codec_endpoint] if self._codec_endpoint and not self._headless else []
         options += ["--db-filename", str(self._database)] if self._database else []
         options += [part for value in self._dynamic_config for part in ("--dynamic-config-value", value)]
         return [str(self._binary), "server", "start-dev", *options]

@@ -147,7 +147,8 @@ def test_a_read_key_reads_and_changes_nothing(served: Served) -> None:
 def test_every_post_needs_an_idempotency_key(served: Served) -> None:
     api = served.user("ann", is_admin=True)
     routes = served.app.openapi()["paths"]
-    posts = [path for path, methods in routes.items() if "post" in methods]
+    # A decode changes nothing, and Temporal's Web UI that calls it knows nothing of our keys.
+    posts = [path for path, methods in routes.items() if "post" in methods and not path.endswith("/decode")]
     assert len(posts) >= 15
     for path in posts:
         answer = api.http.post(path.replace("{intent_id}", "x"), json={})
