@@ -149,8 +149,8 @@ class Submission:
         coin = order.terms.coin
         if self._journal.leverage(row.account.account_id, coin) == wanted:
             return
-        if venue.accounts.leverage(row.account, coin) != wanted:
-            self._send_leverage(venue, order, row, is_cross=wanted[1])
+        # Setting is one request of weight 1, reading first would be a second one of 20.
+        self._send_leverage(venue, order, row, is_cross=wanted[1])
         self._journal.note_leverage(row.account.account_id, coin, leverage=wanted[0], is_cross=wanted[1])
 
     def _send_leverage(self, venue: Venue, order: ApprovedOrder, row: OrderRow, *, is_cross: bool) -> None:
@@ -170,7 +170,10 @@ class Submission:
             expires_at=claim.expires_at,
         )
         answer = venue.trading.send(request)
-        if answer.verdict is Verdict.REFUSED:
+        if answer.verdict is Verdict.REFUSED and venue.accounts.leverage(row.account, order.terms.coin) != (
+            order.leverage,
+            is_cross,
+        ):
             raise Refused(answer.code or "leverage_refused", f"The venue refused the leverage: {answer.text}")
         if answer.verdict is Verdict.UNKNOWN:
             self._journal.forget_leverage(row.account.account_id, order.terms.coin)
