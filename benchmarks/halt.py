@@ -46,6 +46,7 @@ from domain.halts import HaltFlag, HaltScope
 from storage.postgres.engine import transaction
 from storage.postgres.tables import halts
 from tests.stack.full import FullStack, full_stack
+from workflows import ids
 
 COINS = ("BTC", "ETH", "SOL", "XRP", "DOGE", "HYPE", "BNB", "AVAX", "LINK", "kPEPE")
 TRADING = (
@@ -58,7 +59,7 @@ TRADING = (
 DEADLINE_SECONDS = 8
 LOOK_EVERY = 0.5
 STOPS_WITHIN = 600.0
-STILL_SECONDS = 5.0
+SETTLE_SECONDS = 5.0
 _PAGE = 50
 
 
@@ -239,10 +240,11 @@ class Measurement:
         raise RuntimeError("The halt was not drained in time.")
 
     async def _stopped(self, client: Client, halted_at: datetime) -> datetime:
-        """When the last agent had taken the halt, read from the histories once lists show that most have."""
+        """When the last agent had taken the halt, read from the histories a while after all have been told."""
         left, last = list(self._configs), halted_at
         deadline = time.monotonic() + STOPS_WITHIN
-        await self._lists_are_still(client, deadline)
+        await _all_told(client, deadline)
+        await asyncio.sleep(SETTLE_SECONDS)
         while left:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{len(left)} agents did not hold in time.")
@@ -252,18 +254,19 @@ class Measurement:
             left = [config for config, at in zip(left[:_PAGE], found, strict=True) if at is None] + left[_PAGE:]
         return last
 
-    async def _lists_are_still(self, client: Client, deadline: float) -> None:
-        """Wait until no further agent is shown as held: to read a thousand histories now would slow down what is timed."""
-        held, still_since = -1, time.monotonic()
-        while held < len(self._configs) and time.monotonic() < min(deadline, still_since + STILL_SECONDS):
-            await asyncio.sleep(LOOK_EVERY)
-            now = (await client.count_workflows("TradingPhase = 'held' and ExecutionStatus = 'Running'")).count
-            if now != held:
-                held, still_since = now, time.monotonic()
-
     def _admitted_since(self, drained_at: datetime) -> int:
         since = int(drained_at.timestamp() * 1000)
         return sum(1 for order in self._stack.paper.orders("") if order["time"] > since and _is_opening(order))
+
+
+async def _all_told(client: Client, deadline: float) -> None:
+    """Wait until the platform tells nobody any more: to read a thousand histories before would slow down what is timed."""
+    platform = client.get_workflow_handle(ids.PLATFORM)
+    while time.monotonic() < deadline:
+        pending = (await platform.describe()).raw_description.pending_activities
+        if not any(each.activity_type.name.startswith("tell_of") for each in pending):
+            return
+        await asyncio.sleep(LOOK_EVERY)
 
 
 async def _held_at(client: Client, config: AgentConfig, halted_at: datetime) -> datetime | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
+
+from temporalio import workflow
 
 _PLATFORM = "platform"
 COMMITS_AT_ONCE = 2
@@ -26,8 +28,8 @@ class Turns:
     """Keeps the requests of one scope in order and lets others pass; the platform's own wait for nobody's thread."""
 
     def __init__(self) -> None:
-        self.book = asyncio.Lock()
-        """Between releases and putting flags back: one put back beside its release would stay, and nobody know it."""
+        self._releasing = 0
+        self._asserting = False
         self._strands: dict[str, Strand] = {}
         self._commits = asyncio.Semaphore(COMMITS_AT_ONCE)
         self._followers = asyncio.Semaphore(FOLLOWERS_AT_ONCE)
@@ -48,8 +50,29 @@ class Turns:
         """The strand of a scope."""
         return self._strands.setdefault(name, Strand())
 
+    @asynccontextmanager
+    async def to_release(self, name: str) -> AsyncIterator[None]:
+        """A thread for a release, while no flag is put back: one put back beside its release would stay in force."""
+        await workflow.wait_condition(lambda: not self._asserting)
+        self._releasing += 1
+        try:
+            async with self.to_commit(name):
+                yield
+        finally:
+            self._releasing -= 1
+
+    @asynccontextmanager
+    async def to_assert(self) -> AsyncIterator[None]:
+        """The time to put flags back: no release is under way, and none begins."""
+        self._asserting = True
+        try:
+            await workflow.wait_condition(lambda: self._releasing == 0)
+            yield
+        finally:
+            self._asserting = False
+
     def to_commit(self, name: str) -> AbstractAsyncContextManager[None]:
-        """A thread for a commit or a release."""
+        """A thread for a commit."""
         return nullcontext() if name == _PLATFORM else self._commits
 
     def to_follow(self, name: str) -> AbstractAsyncContextManager[None]:

@@ -159,7 +159,7 @@ class PlatformWorkflow:
 
     async def _release(self, release: Release) -> None:
         flag = HaltFlag(scope=release.scope, key=release.key, by=release.by)
-        async with self._turns.of(flag.name).commit, self._turns.book, self._turns.to_commit(flag.name):
+        async with self._turns.of(flag.name).commit, self._turns.to_release(flag.name):
             kept = (halt for halt in self._progress.halts if (halt.scope, halt.key) != (release.scope, release.key))
             self._progress = replace(self._progress, halts=tuple(kept))
             self._released.add(flag.name)
@@ -212,7 +212,7 @@ class PlatformWorkflow:
 
     async def _assert_halts(self) -> None:
         """Put back what a new epoch of the database has lost; opens wait for this."""
-        async with self._turns.book:
+        async with self._turns.to_assert():
             epoch: str = await workflow.execute_activity_method(
                 PlatformActivities.assert_halts,
                 WatchRequest(
