@@ -36,9 +36,11 @@ class Control:
     drains: threading.Event = field(default_factory=threading.Event)
     pause: threading.Event = field(default_factory=threading.Event)
     held: set[str] = field(default_factory=set)
+    draining: list[str] = field(default_factory=list)
     failing: set[str] = field(default_factory=set)
     epoch: str = "epoch-1"
     asserted: list[WatchRequest] = field(default_factory=list)
+    asserts: threading.Event = field(default_factory=_set)
     watches: threading.Event = field(default_factory=_set)
     rounds: int = 0
     undrained: tuple[HaltFlag, ...] = ()
@@ -58,6 +60,7 @@ class Control:
 
         @activity.defn(name="drain")
         def drain(flag: HaltFlag) -> datetime:
+            self.draining.append(flag.name)
             while flag.scope in self.held or not self.drains.wait(0.05):
                 activity.heartbeat("rows in flight")
                 self.pause.wait(0.05)
@@ -95,6 +98,8 @@ class Control:
         @activity.defn(name="assert_halts")
         def assert_halts(request: WatchRequest) -> str:
             self.asserted.append(request)
+            while not self.asserts.wait(0.05):
+                activity.heartbeat("registering")
             return self.epoch
 
         @activity.defn(name="watch")

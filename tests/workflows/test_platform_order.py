@@ -10,7 +10,8 @@ from domain.halts import HaltFlag
 from tests.workflows.fakes import until
 from tests.workflows.test_platform import DRAINED, Control, fleet, start, times
 from workflows import ids
-from workflows.platform.messages import Halt, PlatformInput
+from workflows.platform.messages import Halt, PlatformInput, PlatformProgress
+from workflows.platform.turns import FOLLOWERS_AT_ONCE
 
 
 async def test_a_halt_that_comes_while_the_watchdogs_round_hangs_is_closed_and_drained_at_once(
@@ -84,16 +85,34 @@ async def test_halts_and_releases_of_one_scope_keep_their_order(time_skipping: W
     assert now.halts == (Halt(),)
 
 
+async def test_no_flag_is_put_back_beside_its_release(time_skipping: WorkflowEnvironment) -> None:
+    control = Control(asserts=threading.Event())
+    control.drains.set()
+    handle = await start(time_skipping, PlatformInput(progress=PlatformProgress(halts=(Halt(),))))
+    async with fleet(time_skipping, control):
+        await until(lambda: len(control.asserted) == 1)
+        await handle.signal("release")
+        await handle.signal("halt", Halt(scope="user", key="user-1"))
+        await until(lambda: "cancel user user-1" in control.done)
+        assert "release platform" not in control.done
+        control.asserts.set()
+        await until(lambda: "release platform" in control.done)
+        await handle.terminate()
+    assert control.asserted[0].halts == (HaltFlag(),)
+
+
 async def test_the_platforms_halt_does_not_wait_for_many_narrower_ones(time_skipping: WorkflowEnvironment) -> None:
     control = Control(held={"agent"})
     control.drains.set()
     handle = await start(time_skipping)
     for number in range(60):  # more than the queue has slots
         await handle.signal("halt", Halt(scope="agent", key=f"agent-{number}"))
-    await handle.signal("halt")
     async with fleet(time_skipping, control):
+        await until(lambda: len(control.draining) == FOLLOWERS_AT_ONCE)
+        await handle.signal("halt")
         await until(lambda: "drain platform" in control.done)
-        assert not any(name.startswith("drain agent") for name in control.done)
+        assert control.draining.count("platform") == 1
+        assert len(control.draining) == FOLLOWERS_AT_ONCE + 1
         await handle.terminate()
 
 
