@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.trade_intent.messages import CloseRequest, TradeIntentInput
 
 ACTIVITY_QUEUES = (ids.QUEUE_HALT, ids.QUEUE_READ, ids.QUEUE_CLOSE, ids.QUEUE_STREAM, ids.queue_open("hyperliquid"))
+SLOTS = 40
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -174,7 +175,7 @@ class Fleet:
                     task_queue=queue,
                     activities=activities,
                     activity_executor=self._pool,
-                    max_concurrent_activities=40,
+                    max_concurrent_activities=SLOTS,
                     max_heartbeat_throttle_interval=timedelta(seconds=1),
                 )
                 for queue in ACTIVITY_QUEUES

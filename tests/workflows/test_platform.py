@@ -40,6 +40,7 @@ class Control:
     failing: set[str] = field(default_factory=set)
     epoch: str = "epoch-1"
     asserted: list[WatchRequest] = field(default_factory=list)
+    answers: threading.Event = field(default_factory=_set)
     asserts: threading.Event = field(default_factory=_set)
     watches: threading.Event = field(default_factory=_set)
     rounds: int = 0
@@ -93,6 +94,8 @@ class Control:
         @activity.defn(name="call_agents")
         def call_agents(call: AgentCall) -> int:
             self.calls.append(call)
+            while not self.answers.wait(0.05):
+                activity.heartbeat("calling")
             return 1
 
         @activity.defn(name="assert_halts")

@@ -7,10 +7,10 @@ import threading
 from temporalio.testing import WorkflowEnvironment
 
 from domain.halts import HaltFlag
-from tests.workflows.fakes import until
+from tests.workflows.fakes import SLOTS, until
 from tests.workflows.test_platform import DRAINED, Control, fleet, start, times
 from workflows import ids
-from workflows.platform.messages import Halt, PlatformInput, PlatformProgress
+from workflows.platform.messages import Broadcast, Halt, PlatformInput, PlatformProgress
 from workflows.platform.turns import FOLLOWERS_AT_ONCE
 
 
@@ -99,6 +99,21 @@ async def test_no_flag_is_put_back_beside_its_release(time_skipping: WorkflowEnv
         await until(lambda: "release platform" in control.done)
         await handle.terminate()
     assert control.asserted[0].halts == (HaltFlag(),)
+
+
+async def test_a_halt_is_drained_while_every_thread_that_closes_is_taken(time_skipping: WorkflowEnvironment) -> None:
+    control = Control(answers=threading.Event())
+    control.drains.set()
+    async with fleet(time_skipping, control):
+        handle = await start(time_skipping)
+        for _ in range(SLOTS + 5):
+            await handle.signal("broadcast", Broadcast(signal="pause"))
+        await until(lambda: len(control.calls) == SLOTS)
+        await handle.signal("halt")
+        await until(lambda: {"cancel platform", "tell platform"} <= set(control.done))
+        assert len(control.calls) == SLOTS
+        control.answers.set()
+        await handle.terminate()
 
 
 async def test_the_platforms_halt_does_not_wait_for_many_narrower_ones(time_skipping: WorkflowEnvironment) -> None:
