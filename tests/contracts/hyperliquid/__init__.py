@@ -1,1 +1,1 @@
-"""The Hyperliquid adapter against a paper server in a process of its own."""
+"""What Hyperliquid alone has, on top of the contract of all venues (tests/contracts/venue)."""

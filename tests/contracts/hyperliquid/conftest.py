@@ -1,30 +1,31 @@
-"""A paper server for the session, and for each test a funded trader with an approved agent."""
+"""A paper Hyperliquid for the session, and for each test a user with money and an approved agent."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.contracts.hyperliquid.trader import PaperServer, Trader
+from tests.contracts.rigs.desk import Desk
+from tests.contracts.rigs.hyperliquid import HyperliquidRig
+from tests.contracts.rigs.server import PaperServer
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperServer]:
-    """A paper server on a free port; limits are off, so that tests do not wait for each other's minute."""
-    with PaperServer(tmp_path_factory.mktemp("paper")) as started:
-        yield started
+def started_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HyperliquidRig]:
+    """A rig over a paper server of its own."""
+    with PaperServer(tmp_path_factory.mktemp("hyperliquid")) as server:
+        yield HyperliquidRig(server)
 
 
 @pytest.fixture
-def trader(server: PaperServer) -> Iterator[Trader]:
-    """A user with 10,000 USDC; faults and switches are as at the start."""
-    server.reset()
-    with Trader.funded(server) as made:
+def rig(started_rig: HyperliquidRig) -> Iterator[HyperliquidRig]:
+    """The venue, as at its start."""
+    started_rig.reset()
+    yield started_rig
+    started_rig.reset()
+
+
+@pytest.fixture
+def desk(rig: HyperliquidRig) -> Iterator[Desk]:
+    """A user with 10,000 USDC."""
+    with rig.desk() as made:
         yield made
-    server.reset()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder of this test's own."""
-    return tmp_path

@@ -5,53 +5,54 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from domain.errors import Misconfigured, Refused
-from tests.contracts.hyperliquid.trader import PaperServer, Trader
+from tests.contracts.rigs.desk import Desk
+from tests.contracts.rigs.hyperliquid import HyperliquidRig, approve, wallets_of
 from venues.base import Verdict
 from venues.hyperliquid.wallets import require_address
 
 
-def test_every_agent_wallet_is_a_new_one(trader: Trader):
-    made = [trader.venue.wallets.make_agent() for _ in range(5)]
+def test_every_agent_wallet_is_a_new_one(desk: Desk):
+    made = [wallets_of(desk).make_agent() for _ in range(5)]
     assert len({one.address for one in made}) == 5
     assert all(Account.from_key(one.secret).address == one.address for one in made)
     assert all(one.secret not in repr(one) for one in made)
 
 
-def test_an_approval_signed_in_another_wallet_lets_the_agent_trade(server: PaperServer):
-    with Trader.funded(server, is_approved=False) as trader:
-        wallets, agent = trader.venue.wallets, trader.agent.address
+def test_an_approval_signed_in_another_wallet_lets_the_agent_trade(rig: HyperliquidRig):
+    with rig.desk(is_linked=False) as desk:
+        wallets, agent = wallets_of(desk), desk.key.address
         nonce = wallets.approval_nonce()
         payload = wallets.approval_to_sign(agent, name="holdfast", nonce=nonce)
-        signed = Account.from_key(trader.master.secret).sign_message(encode_typed_data(full_message=payload))
+        signed = Account.from_key(desk.extra.secret).sign_message(encode_typed_data(full_message=payload))
         request = wallets.signed_approval(agent, name="holdfast", nonce=nonce, signature="0x" + signed.signature.hex())
         assert wallets.send_approval(request).verdict is Verdict.ACCEPTED
-        assert trader.place(trader.terms()).verdict is Verdict.ACCEPTED
+        assert desk.place(desk.terms()).verdict is Verdict.ACCEPTED
         again = wallets.send_approval(request)
         assert (again.verdict, again.code) == (Verdict.UNKNOWN, "duplicate_nonce")
 
 
-def test_a_new_agent_of_the_same_name_replaces_the_old_one(trader: Trader):
-    old = trader.agent
-    trader.agent = trader.venue.wallets.make_agent()
-    assert trader.approve().verdict is Verdict.ACCEPTED
-    assert trader.place(trader.terms()).verdict is Verdict.ACCEPTED
-    assert trader.venue.accounts.check_link(trader.account, old.address).code == "agent_not_approved"
-    trader.agent = old
-    answer = trader.place(trader.terms())
+def test_a_new_agent_of_the_same_name_replaces_the_old_one(desk: Desk):
+    old = desk.key
+    desk.key = wallets_of(desk).make_agent()
+    assert approve(desk).verdict is Verdict.ACCEPTED
+    assert desk.place(desk.terms()).verdict is Verdict.ACCEPTED
+    assert desk.venue.accounts.check_link(desk.account, old.address).code == "agent_not_approved"
+    desk.key = old
+    answer = desk.place(desk.terms())
     assert (answer.verdict, answer.code) == (Verdict.REFUSED, "agent_not_approved")
 
 
 @pytest.mark.parametrize("name", ["", "a name of seventeen", " valid_until 5"])
-def test_an_agent_without_a_short_name_is_refused(trader: Trader, name: str):
+def test_an_agent_without_a_short_name_is_refused(desk: Desk, name: str):
     with pytest.raises(Refused) as caught:
-        trader.venue.wallets.sign_approval(trader.master, trader.agent.address, name=name, nonce=1)
+        wallets_of(desk).sign_approval(desk.extra, desk.key.address, name=name, nonce=1)
     assert caught.value.code == "bad_agent_name"
 
 
 @pytest.mark.parametrize("signature", ["", "0x12", "zz" * 65])
-def test_a_signature_that_is_none_is_refused(trader: Trader, signature: str):
+def test_a_signature_that_is_none_is_refused(desk: Desk, signature: str):
     with pytest.raises(Refused) as caught:
-        trader.venue.wallets.signed_approval(trader.agent.address, name="holdfast", nonce=1, signature=signature)
+        wallets_of(desk).signed_approval(desk.key.address, name="holdfast", nonce=1, signature=signature)
     assert caught.value.code == "bad_signature"
 
 

@@ -1,0 +1,1 @@
+"""One contract for all venue adapters: numbered cases, the same for each."""

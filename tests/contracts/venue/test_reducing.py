@@ -1,0 +1,64 @@
+"""Reduce-only orders never open and never turn a position round."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.instruments import smallest_size
+from domain.orders import Side
+from tests.contracts.rigs.desk import Desk
+from venues.base import SightingStatus, Verdict
+
+
+@pytest.mark.case(20)
+def test_a_reduce_only_order_closes_the_position(desk: Desk):
+    desk.accepted(desk.terms())
+    terms, name = desk.closing(), desk.name()
+    answer = desk.accepted(terms, name)
+    assert answer.filled_size == terms.size
+    assert desk.held() == 0
+    seen = desk.found(name, terms)
+    assert (seen.status, seen.matches) == (SightingStatus.FILLED, True)
+
+
+@pytest.mark.case(21)
+def test_a_reduce_only_order_larger_than_the_position_closes_it_or_does_nothing(desk: Desk):
+    desk.accepted(desk.terms())
+    terms, name = desk.closing(size="0.03"), desk.name()
+    answer = desk.place(terms, name)
+    assert answer.verdict in {Verdict.ACCEPTED, Verdict.REFUSED}
+    if answer.verdict is Verdict.ACCEPTED:
+        assert desk.found(name, terms).matches
+        assert desk.held() == 0
+    else:
+        assert answer.code == "reduce_only_would_increase"
+        assert desk.held() == Decimal("0.01")
+
+
+@pytest.mark.case(22)
+@pytest.mark.parametrize("side", list(Side))
+def test_a_reduce_only_order_without_a_position_is_refused(desk: Desk, side: Side):
+    factor = "1.05" if side is Side.BUY else "0.95"
+    answer = desk.place(desk.terms(side=side, factor=factor, reduce_only=True))
+    assert (answer.verdict, answer.code) == (Verdict.REFUSED, "reduce_only_would_increase")
+    assert desk.held() == 0
+
+
+@pytest.mark.case(23)
+def test_a_reduce_only_order_on_the_side_of_the_position_is_refused(desk: Desk):
+    desk.accepted(desk.terms())
+    answer = desk.place(desk.terms(reduce_only=True))
+    assert (answer.verdict, answer.code) == (Verdict.REFUSED, "reduce_only_would_increase")
+    assert desk.held() == Decimal("0.01")
+
+
+@pytest.mark.case(24)
+def test_a_position_worth_less_than_the_smallest_order_is_closed_whole(desk: Desk):
+    px = desk.price("1")
+    size = smallest_size(px, desk.instrument())
+    desk.accepted(desk.terms(size=str(size)))
+    low = desk.price("0.5")
+    desk.rig.server.move(desk.coin, low)
+    assert size * low < desk.instrument().minimum_notional
+    desk.accepted(desk.closing(size=str(size), factor="0.475"))
+    assert desk.held() == 0
