@@ -13,9 +13,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from paper.engine.accounts import Account, Fill, FundingPayment, LedgerUpdate
+from paper.engine.accounts import Account, Fill, FundingPayment, LedgerUpdate, ValueSample
 from paper.engine.changes import FundingRate
 from paper.engine.orders import Order
+from paper.engine.twaps import Twap
+from paper.engine.vaults import Vault
 from paper.hyperliquid.agents import Agent
 
 SCHEMA = 1
@@ -28,6 +30,9 @@ create table if not exists orders(oid integer primary key, body blob not null);
 create table if not exists fills(id integer primary key, body blob not null);
 create table if not exists fundings(id integer primary key, body blob not null);
 create table if not exists ledger(id integer primary key, body blob not null);
+create table if not exists vaults(address text primary key, body blob not null);
+create table if not exists twaps(id integer primary key, body blob not null);
+create table if not exists samples(id integer primary key, body blob not null);
 create table if not exists rates(id integer primary key, body blob not null);
 """
 _KINDS: dict[str, TypeAdapter[Any]] = {
@@ -38,6 +43,9 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
     "fundings": TypeAdapter(FundingPayment),
     "ledger": TypeAdapter(LedgerUpdate),
     "rates": TypeAdapter(FundingRate),
+    "samples": TypeAdapter(ValueSample),
+    "vaults": TypeAdapter(Vault),
+    "twaps": TypeAdapter(Twap),
 }
 
 

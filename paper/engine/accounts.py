@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from enum import StrEnum
 
 ZERO = Decimal(0)
 
@@ -39,6 +40,8 @@ class Fill:
     cloid: str | None = None
     builder_fee: Decimal = ZERO
     liquidation: Liquidation | None = None
+    fee_coin: str = "USDC"
+    twap_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +101,34 @@ class AccountSnapshot:
     positions: tuple[Position, ...]
 
 
+class AccountKind(StrEnum):
+    """Whose an account is: a key's own, or run by the key of its `master` (reference 3.4)."""
+
+    USER = "user"
+    SUB_ACCOUNT = "subAccount"
+    VAULT = "vault"
+
+
+@dataclass(slots=True, kw_only=True)
+class DayVolume:
+    """A UTC day's volume in USD as taker and maker; `weighted` counts spot twice, as the fee tiers do."""
+
+    cross: Decimal = ZERO
+    add: Decimal = ZERO
+    weighted: Decimal = ZERO
+
+
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """One user; `cash` is the perp balance with realised results, without unrealised ones and isolated collateral."""
+    """One user; `cash` is the perp balance with realised results, without unrealised ones and isolated collateral.
+
+    `tokens` are spot balances but USDC and `token_costs` what was paid for them in USD; a vault's `master` is its leader.
+    """
 
     address: str
+    kind: AccountKind = AccountKind.USER
+    master: str = ""
+    name: str = ""
     cash: Decimal = ZERO
     spot_usdc: Decimal = ZERO
     positions: dict[str, Position] = field(default_factory=dict)
@@ -118,11 +144,27 @@ class Account:
     scheduled_cancel_count: int = 0
     builder_fees: dict[str, int] = field(default_factory=dict)
     created_ms: int = 0
+    tokens: dict[str, Decimal] = field(default_factory=dict)
+    token_costs: dict[str, Decimal] = field(default_factory=dict)
+    days: dict[str, DayVolume] = field(default_factory=dict)
+    abstraction: str = "disabled"
+    own_code: str = ""
+    referred_by: str = ""
 
     def szi(self, coin: str) -> Decimal:
         """Return the signed position in a coin."""
         position = self.positions.get(coin)
         return position.szi if position else ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueSample:
+    """What an account was worth and had earned at a time (USD)."""
+
+    user: str
+    ms: int
+    value: Decimal
+    profit: Decimal
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,7 +178,7 @@ class AccountBooks:
     fundings: list[FundingPayment] = field(default_factory=list)
     ledger: list[LedgerUpdate] = field(default_factory=list)
     snapshots: deque[AccountSnapshot] = field(default_factory=deque)
-    values: list[tuple[int, Decimal, Decimal]] = field(default_factory=list)
+    values: list[ValueSample] = field(default_factory=list)
 
 
 SNAPSHOT_MS = 180_000

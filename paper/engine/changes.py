@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from paper.engine.accounts import Fill, FundingPayment, LedgerUpdate
+from paper.engine.accounts import Fill, FundingPayment, LedgerUpdate, ValueSample
 from paper.engine.market import Trade
 from paper.engine.orders import Order, OrderEvent
+from paper.engine.twaps import Twap, TwapStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,17 @@ class FundingRate:
     premium: Decimal
 
 
-Event = OrderChanged | CancelledByVenue | Liquidated | Fill | FundingPayment | LedgerUpdate | Trade
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwapChanged:
+    """A TWAP began or ended; `executed_sz` is what it had traded then."""
+
+    twap: Twap
+    status: TwapStatus
+    ms: int
+    executed_sz: Decimal
+
+
+Event = OrderChanged | TwapChanged | CancelledByVenue | Liquidated | Fill | FundingPayment | LedgerUpdate | Trade
 
 
 @dataclass(slots=True)
@@ -57,11 +68,14 @@ class Changes:
     orders: dict[int, None] = field(default_factory=dict)
     accounts: dict[str, None] = field(default_factory=dict)
     agents: dict[str, None] = field(default_factory=dict)
+    vaults: dict[str, None] = field(default_factory=dict)
+    twaps: dict[int, None] = field(default_factory=dict)
     nonces: list[tuple[str, int]] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     fundings: list[FundingPayment] = field(default_factory=list)
     ledger: list[LedgerUpdate] = field(default_factory=list)
     rates: list[FundingRate] = field(default_factory=list)
+    samples: list[ValueSample] = field(default_factory=list)
     is_meta: bool = False
     events: list[Event] = field(default_factory=list)
 
@@ -69,4 +83,5 @@ class Changes:
     def is_durable(self) -> bool:
         """Whether there is something to store."""
         rows = self.orders or self.accounts or self.agents or self.nonces or self.fills or self.fundings
-        return bool(rows or self.ledger or self.rates or self.is_meta)
+        rare = self.vaults or self.twaps or self.samples
+        return bool(rows or rare or self.ledger or self.rates or self.is_meta)

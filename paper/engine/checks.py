@@ -5,11 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 from paper.engine.accounts import Account
+from paper.engine.caps import check_caps
 from paper.engine.errors import OrderRefused
 from paper.engine.instruments import MINIMUM_NOTIONAL, is_on_tick
 from paper.engine.margin import Extra, cross_value, required_margin
 from paper.engine.orders import Order, Status, Tif, Trigger
 from paper.engine.requests import Grouping, OrderRequest
+from paper.engine.spot import USDC, available
 from paper.engine.venue import PaperVenue
 
 ZERO = Decimal(0)
@@ -23,11 +25,13 @@ def check_shape(venue: PaperVenue, account: Account, wanted: OrderRequest, group
     market = venue.market_of(wanted.asset)
     if market is None:
         raise OrderRefused("Invalid asset")
-    if venue.settings.trading_halted:
+    if venue.settings.trading_halted or market.is_delisted:
         raise OrderRefused("Trading is halted")
     if venue.settings.post_only_phase and wanted.tif is not Tif.ALO:
         raise OrderRefused("Only post-only orders allowed immediately after network upgrade")
-    decimals = market.perp.size_decimals
+    if market.perp.is_spot and wanted.trigger is not None:
+        raise OrderRefused("Invalid TP/SL price.")
+    decimals = market.perp.tick_decimals
     if wanted.limit_px <= 0:
         raise OrderRefused("Order has invalid price.")
     if not is_on_tick(wanted.limit_px, decimals):
@@ -46,23 +50,27 @@ def check_shape(venue: PaperVenue, account: Account, wanted: OrderRequest, group
 
 def check_order(venue: PaperVenue, account: Account, order: Order, *, children: bool = False) -> None:
     """Refuse what the matching stage refuses, and shrink an oversized reduce-only order to the position."""
-    _check_value(account, order)
+    _check_value(venue, account, order)
     _check_band(venue, order)
     if order.trigger is not None:
         _check_trigger(venue, account, order, order.trigger, has_parent=children)
     elif order.reduce_only:
         _shrink_to_position(account, order)
     _check_open_orders(venue, account, order)
-    if order.trigger is None and not order.reduce_only:
+    if order.asset in venue.spot_assets:
+        _check_balance(venue, account, order)
+    elif order.trigger is None and not order.reduce_only:
+        check_caps(venue, account, order)
         _check_margin(venue, account, order)
 
 
-def _check_value(account: Account, order: Order) -> None:
+def _check_value(venue: PaperVenue, account: Account, order: Order) -> None:
     whole = order.reduce_only and order.sz >= abs(account.szi(order.coin)) > 0
     if whole or (order.is_position_tpsl and order.sz == 0):
         return
     if order.sz * order.limit_px < MINIMUM_NOTIONAL:
-        raise OrderRefused("Order must have minimum value of $10.", Status.MIN_TRADE_NTL_REJECTED)
+        least = "10 USDC" if order.asset in venue.spot_assets else "$10"
+        raise OrderRefused(f"Order must have minimum value of {least}.", Status.MIN_TRADE_NTL_REJECTED)
 
 
 def _check_band(venue: PaperVenue, order: Order) -> None:
@@ -124,3 +132,10 @@ def _check_margin(venue: PaperVenue, account: Account, order: Order) -> None:
     after = required_margin(venue, account, Extra(coin=order.coin, is_buy=order.is_buy, sz=order.sz))
     if after > before and after > cross_value(venue, account):
         raise OrderRefused("Insufficient margin to place order.", Status.PERP_MARGIN_REJECTED)
+
+
+def _check_balance(venue: PaperVenue, account: Account, order: Order) -> None:
+    token = USDC if order.is_buy else venue.markets[order.coin].perp.base
+    needed = order.sz * order.limit_px if order.is_buy else order.sz
+    if needed > available(venue, account, token):
+        raise OrderRefused("Insufficient spot balance", Status.INSUFFICIENT_SPOT_BALANCE_REJECTED)

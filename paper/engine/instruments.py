@@ -32,6 +32,19 @@ class Perp:
     tiers: tuple[Tier, ...]
     start_px: Decimal
     level_ntl: Decimal
+    base: str = ""
+    only_isolated: bool = False
+    is_strict: bool = False
+
+    @property
+    def is_spot(self) -> bool:
+        """Whether this is a spot pair against USDC: `base` names its token."""
+        return bool(self.base)
+
+    @property
+    def tick_decimals(self) -> int:
+        """What the tick rule takes as szDecimals: spot prices have 8 - szDecimals decimals, two more than perps."""
+        return self.size_decimals - 2 if self.is_spot else self.size_decimals
 
     @property
     def max_leverage(self) -> int:

@@ -7,14 +7,12 @@ from decimal import ROUND_UP, Decimal
 from paper.engine.accounts import Account, Position
 from paper.engine.cancelling import cancel_all
 from paper.engine.changes import Liquidated
-from paper.engine.instruments import tick_down, tick_up
+from paper.engine.forced import Forced, force
 from paper.engine.margin import account_value, cross_maintenance, cross_value, isolated_value, maintenance
-from paper.engine.orders import Order, Origin, Status, Tif
-from paper.engine.placing import enter_book
+from paper.engine.orders import Status
 from paper.engine.trades import backstop_fill
 from paper.engine.venue import PaperVenue
 
-LARGE = Decimal(100_000)
 FIRST_PART = Decimal("0.2")
 PAUSE_MS = 30_000
 BACKSTOP = Decimal(2) / 3
@@ -62,8 +60,8 @@ def _announce(venue: PaperVenue, account: Account, positions: list[Position], *,
     value = account_value(venue, account)
     delta: dict[str, object] = {
         "type": "liquidation",
-        "liquidatedNtlPos": str(notional),
-        "accountValue": str(value),
+        "liquidatedNtlPos": notional,
+        "accountValue": value,
         "leverageType": "Cross" if is_cross else "Isolated",
         "liquidatedPositions": [{"coin": p.coin, "szi": str(p.szi)} for p in positions],
     }
@@ -78,32 +76,13 @@ def _sell_into_book(venue: PaperVenue, account: Account, position: Position, now
     is_buy = position.szi < 0
     size = abs(position.szi)
     key = (account.address, position.coin)
-    if size * market.mark > LARGE and key not in venue.liquidation_pauses:
+    if size * market.mark > venue.settings.liquidation_part_ntl and key not in venue.liquidation_pauses:
         size = (size * FIRST_PART).quantize(market.perp.lot, rounding=ROUND_UP)
         venue.liquidation_pauses[key] = now + PAUSE_MS
     else:
         venue.liquidation_pauses.pop(key, None)
-    reach = market.mark * (1 + REACH) if is_buy else market.mark * (1 - REACH)
-    decimals = market.perp.size_decimals
-    order = Order(
-        oid=venue.take_oid(),
-        user=account.address,
-        coin=position.coin,
-        asset=market.perp.asset,
-        is_buy=is_buy,
-        limit_px=tick_up(reach, decimals) if is_buy else tick_down(reach, decimals),
-        sz=size,
-        orig_sz=size,
-        reduce_only=True,
-        tif=Tif.LIQUIDATION_MARKET,
-        admitted_ms=venue.clock(),
-        timestamp=now,
-        origin=Origin(signer="liquidation"),
-        is_liquidation=True,
-    )
-    venue.admit(order)
-    venue.note(order, Status.OPEN)
-    enter_book(venue, order)
+    wanted = Forced(is_buy=is_buy, sz=size, reach=REACH, purpose="", is_liquidation=True)
+    force(venue, account, market, wanted)
 
 
 def _take_over(venue: PaperVenue, account: Account, position: Position) -> None:

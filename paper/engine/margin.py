@@ -73,7 +73,7 @@ def required_margin(venue: PaperVenue, account: Account, extra: Extra | None = N
     buys: dict[str, Decimal] = {}
     sells: dict[str, Decimal] = {}
     for order in venue.open_orders(account.address):
-        if _holds_margin(order):
+        if _holds_margin(venue, order):
             side = buys if order.is_buy else sells
             side[order.coin] = side.get(order.coin, ZERO) + order.sz
     if extra is not None:
@@ -83,8 +83,8 @@ def required_margin(venue: PaperVenue, account: Account, extra: Extra | None = N
     return sum((_coin_margin(venue, account, coin, buys, sells) for coin in coins), ZERO)
 
 
-def _holds_margin(order: Order) -> bool:
-    return not order.reduce_only and not order.is_untriggered
+def _holds_margin(venue: PaperVenue, order: Order) -> bool:
+    return not order.reduce_only and not order.is_untriggered and order.asset not in venue.spot_assets
 
 
 def _coin_margin(

@@ -40,6 +40,8 @@ class Market:
     mid: Decimal = ZERO
     mark: Decimal = ZERO
     oracle: Decimal = ZERO
+    open_interest_cap: Decimal | None = None
+    is_delisted: bool = False
     triggers: dict[int, None] = field(default_factory=dict)
     tape: deque[Trade] = field(default_factory=lambda: deque(maxlen=200))
 

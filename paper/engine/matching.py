@@ -30,7 +30,7 @@ def match_taker(venue: PaperVenue, order: Order) -> None:
     market = venue.markets[order.coin]
     now = venue.now()
     simulated = market.liquidity.levels(is_bid=not order.is_buy, now_ms=now)
-    while order.sz > 0:
+    while order.sz > 0 and order.is_live:
         level = simulated[0] if simulated else None
         maker = _first_maker(venue, market, order)
         if maker is not None and (level is None or is_better(maker.limit_px, level.px, is_buy=order.is_buy)):
@@ -61,13 +61,18 @@ def _first_maker(venue: PaperVenue, market: Market, taker: Order) -> Order | Non
 def _meet_user(venue: PaperVenue, taker: Order, maker: Order) -> None:
     """Trade with the order that is next in the queue, or cancel it where it may not trade."""
     sz = min(taker.sz, reducible(venue, maker))
-    if maker.user == taker.user:
-        close_order(venue, maker, Status.SELF_TRADE_CANCELED)
-        venue.changes.events.append(CancelledByVenue(user=maker.user, coin=maker.coin, oid=maker.oid))
+    if maker.user == taker.user and taker.self_trade != "none":
+        for own in _prevented(taker, maker):
+            close_order(venue, own, Status.SELF_TRADE_CANCELED)
+            venue.changes.events.append(CancelledByVenue(user=own.user, coin=own.coin, oid=own.oid))
     elif sz <= 0:
         close_order(venue, maker, Status.REDUCE_ONLY_CANCELED)
     else:
         execute(venue, taker, maker, maker.limit_px, sz)
+
+
+def _prevented(taker: Order, maker: Order) -> list[Order]:
+    return {"taker": [taker], "both": [taker, maker]}.get(taker.self_trade, [maker])
 
 
 def reducible(venue: PaperVenue, order: Order) -> Decimal:

@@ -27,6 +27,9 @@ class Status(StrEnum):
     CANCELED = "canceled"
     TRIGGERED = "triggered"
     MARGIN_CANCELED = "marginCanceled"
+    VAULT_WITHDRAWAL_CANCELED = "vaultWithdrawalCanceled"
+    OPEN_INTEREST_CAP_CANCELED = "openInterestCapCanceled"
+    DELISTED_CANCELED = "delistedCanceled"
     SELF_TRADE_CANCELED = "selfTradeCanceled"
     REDUCE_ONLY_CANCELED = "reduceOnlyCanceled"
     SIBLING_FILLED_CANCELED = "siblingFilledCanceled"
@@ -40,6 +43,10 @@ class Status(StrEnum):
     IOC_CANCEL_REJECTED = "iocCancelRejected"
     BAD_TRIGGER_PX_REJECTED = "badTriggerPxRejected"
     MARKET_NO_LIQUIDITY_REJECTED = "marketOrderNoLiquidityRejected"
+    POSITION_INCREASE_AT_CAP_REJECTED = "positionIncreaseAtOpenInterestCapRejected"
+    POSITION_FLIP_AT_CAP_REJECTED = "positionFlipAtOpenInterestCapRejected"
+    TOO_AGGRESSIVE_AT_CAP_REJECTED = "tooAggressiveAtOpenInterestCapRejected"
+    INSUFFICIENT_SPOT_BALANCE_REJECTED = "insufficientSpotBalanceRejected"
     ORACLE_REJECTED = "oracleRejected"
     PERP_MAX_POSITION_REJECTED = "perpMaxPositionRejected"
     TOO_MANY_OPEN_ORDERS_REJECTED = "tooManyOpenOrdersRejected"
@@ -87,7 +94,8 @@ class Origin:
 class Order:
     """One order; `sz` is what remains, sizes in the base, prices in USD.
 
-    `admitted_ms` is the machine's own wall clock, every other time is block time.
+    `admitted_ms` is the machine's own wall clock, every other time is block time; `self_trade` says who goes when the
+    order as a taker meets its own user's: maker, taker, both or none.
     """
 
     oid: int
@@ -117,6 +125,9 @@ class Order:
     filled_ntl: Decimal = ZERO
     is_liquidation: bool = False
     is_manual: bool = False
+    twap_id: int | None = None
+    purpose: str = ""
+    self_trade: str = "maker"
     error: str = ""
     events: list[OrderEvent] = field(default_factory=list)
 

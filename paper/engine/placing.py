@@ -137,7 +137,7 @@ def _build(venue: PaperVenue, context: ActionContext, wanted: OrderRequest, grou
     return Order(
         oid=venue.take_oid(),
         user=context.user,
-        coin=venue.perps[wanted.asset].coin,
+        coin=_coin(venue, wanted.asset),
         asset=wanted.asset,
         is_buy=wanted.is_buy,
         limit_px=wanted.limit_px,
@@ -156,7 +156,15 @@ def _build(venue: PaperVenue, context: ActionContext, wanted: OrderRequest, grou
         builder_fee=context.builder_fee,
         is_liquidation=context.is_liquidation,
         is_manual=context.is_manual,
+        twap_id=context.twap_id,
+        purpose=context.purpose,
     )
+
+
+def _coin(venue: PaperVenue, asset: int) -> str:
+    market = venue.market_of(asset)
+    assert market is not None
+    return market.perp.coin
 
 
 def _with_asset(text: str, asset: int) -> str:

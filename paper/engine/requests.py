@@ -42,6 +42,8 @@ class ActionContext:
     builder_fee: int = 0
     is_liquidation: bool = False
     is_manual: bool = False
+    twap_id: int | None = None
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,48 @@ class Settings:
     """Whether approving the zero address under a name revokes the agent of that name."""
     throttled_counts: bool = False
     """Whether a request refused for the address limit restarts the ten-second window."""
+    cancel_bonus: int = 100_000
+    """How many cancels more than other requests an address may send, at most as many again as its limit."""
+    prevalidation: str = "per_order"
+    """per_order | batch: whether a bad tick or a price too far off refuses the one order or the whole batch."""
+    order_value_caps: bool = True
+    """Whether orders above the largest value for the coin's leverage are refused."""
+    schedule_cancel_volume: Decimal = Decimal(1_000_000)
+    """Volume (USD) an account needs for scheduleCancel; 0 lets everybody."""
+    sub_account_volume: Decimal = Decimal(100_000)
+    """Volume (USD) an account needs for its first sub-account; 0 lets everybody."""
+    sub_account_limit: int = 10
+    """How many sub-accounts a master may have; 50 at most on the real venue."""
+    prune_unfunded_agents: bool = True
+    """Whether a master without any money loses its agents."""
+    agent_removal_ms: int = 5_000
+    """How long after a removal the same master can approve no agent."""
+    vault_minimum: Decimal = Decimal(100)
+    """Smallest first deposit of a vault's leader (USDC)."""
+    vault_creation_fee: Decimal = Decimal(0)
+    """What the venue keeps of a new vault's leader (USDC); not stated anywhere, so nothing."""
+    vault_lockup_ms: int = 86_400_000
+    """How long a deposit into a vault is locked: a day; 20,000 on the testnet."""
+    vault_leader_minimum: Decimal = Decimal("0.05")
+    """The part of a vault that its leader must hold; 0 lifts the rule."""
+    vault_commission: Decimal = Decimal("0.1")
+    """The leader's part of a follower's profit."""
+    twap_minimum_rule: str = "total"
+    """total | per_minute: whether a TWAP needs $100 in all (2026) or $10 a minute (before)."""
+    twap_longest_minutes: int = 10_080
+    """Longest TWAP: seven days (2026); 1,440 before."""
+    twap_slice_ms: int = 30_000
+    """Time between the slices of a TWAP."""
+    adl: bool = False
+    """Whether the other side of a bankrupt position is deleveraged; off, the simulated liquidator bears it."""
+    liquidation_part_ntl: Decimal = Decimal(100_000)
+    """Notional (USD) above which a fifth of a position is liquidated first; 10,000 on the testnet."""
+    fee_tier_at_once: bool = False
+    """Whether today's volume counts for the fee tier at once; off, tiers change at 00:00 UTC."""
+    exchange_daily_volume: Decimal = Decimal(10_000_000_000)
+    """The venue's volume of a day (USD), against which a maker's share is taken for rebates."""
+    web_data2: bool = False
+    """Whether the old webData2 stream is served; the mainnet refuses it."""
     fill_without_cloid: bool = False
     """Fills lack the cloid, as some of the real ones do."""
     canceled_before_filled: bool = False

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 
 from paper.engine.accounts import Account, Fill, Liquidation, Position
+from paper.engine.fees import count_volume
 from paper.engine.market import SIMULATED_USER, Trade
 from paper.engine.orders import Order, Status
+from paper.engine.spot import SPOT_BUILDER_SIDE_IS_BUY, trade_token
 from paper.engine.venue import PaperVenue
 
-TAKER_FEE = Decimal("0.00045")
-MAKER_FEE = Decimal("0.00015")
 CENT_MILLIONTH = Decimal("0.000001")
 BUILDER_UNIT = Decimal("0.00001")
 ZERO = Decimal(0)
+ZERO_HASH = "0x" + "0" * 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,18 @@ class Match:
     tid: int
     hash: str
     liquidation: Liquidation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Booked:
+    """What a fill did to its account."""
+
+    start: Decimal
+    direction: str
+    closed_pnl: Decimal
+    fee: Decimal
+    builder_fee: Decimal
+    fee_coin: str = "USDC"
 
 
 def execute(venue: PaperVenue, taker: Order | None, maker: Order | None, px: Decimal, sz: Decimal) -> None:
@@ -59,18 +72,18 @@ def execute(venue: PaperVenue, taker: Order | None, maker: Order | None, px: Dec
 def fill_order(venue: PaperVenue, order: Order, match: Match, *, crossed: bool) -> None:
     """Apply one side of a trade to its order and account."""
     account = venue.accounts[order.user]
-    start = account.szi(order.coin)
-    signed = match.sz if order.is_buy else -match.sz
-    closed_pnl = apply_to_position(venue, account, order.coin, signed, match.px)
-    fee, builder_fee = _fees(order, match, crossed=crossed)
-    account.cash -= fee
-    venue.fee_income += fee
-    venue.counterparty -= closed_pnl
-    account.volume += match.sz * match.px
-    account.taker_volume += match.sz * match.px if crossed else ZERO
+    booked = _book(venue, account, order, match, crossed=crossed)
+    notional = match.sz * match.px
+    account.volume += notional
+    account.taker_volume += notional if crossed else ZERO
+    payer = venue.payer(account)
+    is_spot = venue.markets[order.coin].perp.is_spot
+    count_volume(payer, venue.now(), notional, crossed=crossed, is_spot=is_spot)
+    if payer is not account:
+        venue.touch(payer)
     order.sz -= match.sz
     order.filled_sz += match.sz
-    order.filled_ntl += match.sz * match.px
+    order.filled_ntl += notional
     fill = Fill(
         user=order.user,
         coin=order.coin,
@@ -78,17 +91,20 @@ def fill_order(venue: PaperVenue, order: Order, match: Match, *, crossed: bool) 
         sz=match.sz,
         is_buy=order.is_buy,
         time=venue.now(),
-        start_position=start,
-        direction=direction(start, signed),
-        closed_pnl=closed_pnl,
-        hash=match.hash,
+        start_position=booked.start,
+        direction=booked.direction,
+        closed_pnl=booked.closed_pnl,
+        # The reference shows slices of a TWAP without a transaction.
+        hash=match.hash if order.twap_id is None else ZERO_HASH,
         oid=order.oid,
         crossed=crossed,
-        fee=fee,
+        fee=booked.fee,
         tid=match.tid,
         cloid=None if venue.settings.fill_without_cloid else order.cloid,
-        builder_fee=builder_fee,
+        builder_fee=booked.builder_fee,
         liquidation=match.liquidation,
+        fee_coin=booked.fee_coin,
+        twap_id=order.twap_id,
     )
     venue.books[order.user].fills.append(fill)
     venue.changes.fills.append(fill)
@@ -201,11 +217,38 @@ def direction(start: Decimal, signed: Decimal) -> str:
     return "Close Long" if start > 0 else "Close Short"
 
 
-def _fees(order: Order, match: Match, *, crossed: bool) -> tuple[Decimal, Decimal]:
+def _book(venue: PaperVenue, account: Account, order: Order, match: Match, *, crossed: bool) -> _Booked:
+    pair = venue.markets[order.coin].perp
+    rates = venue.fees.rates(venue.payer(account), venue.now(), venue.settings)
     notional = match.px * match.sz
-    builder = (notional * order.builder_fee * BUILDER_UNIT).quantize(CENT_MILLIONTH, rounding=ROUND_DOWN)
-    fee = (notional * (TAKER_FEE if crossed else MAKER_FEE)).quantize(CENT_MILLIONTH, rounding=ROUND_DOWN)
-    return fee + builder, builder
+    signed = match.sz if order.is_buy else -match.sz
+    builder = _builder_fee(order, notional, is_spot=pair.is_spot)
+    if pair.is_spot:
+        rate = rates.spot_taker if crossed else rates.spot_maker
+        token = trade_token(venue, account, pair.base, signed, match.px, rate, builder)
+        return _Booked(
+            start=token.start,
+            direction="Buy" if order.is_buy else "Sell",
+            closed_pnl=token.closed_pnl,
+            fee=token.fee,
+            builder_fee=builder,
+            fee_coin=token.fee_coin,
+        )
+    start = account.szi(order.coin)
+    closed_pnl = apply_to_position(venue, account, order.coin, signed, match.px)
+    rate = rates.taker if crossed else rates.maker
+    fee = (notional * rate).quantize(CENT_MILLIONTH, rounding=ROUND_DOWN) + builder
+    account.cash -= fee
+    venue.fee_income += fee
+    venue.counterparty -= closed_pnl
+    named = direction(start, signed)
+    return _Booked(start=start, direction=named, closed_pnl=closed_pnl, fee=fee, builder_fee=builder)
+
+
+def _builder_fee(order: Order, notional: Decimal, *, is_spot: bool) -> Decimal:
+    if is_spot and order.is_buy is not SPOT_BUILDER_SIDE_IS_BUY:
+        return ZERO
+    return (notional * order.builder_fee * BUILDER_UNIT).quantize(CENT_MILLIONTH, rounding=ROUND_DOWN)
 
 
 def _liquidation(venue: PaperVenue, taker: Order | None) -> Liquidation | None:

@@ -46,7 +46,7 @@ def _fire(venue: PaperVenue, market: Market, order: Order) -> None:
 
 
 def _tolerated(market: Market, *, is_buy: bool) -> Decimal:
-    decimals = market.perp.size_decimals
+    decimals = market.perp.tick_decimals
     if is_buy:
         return tick_up(market.mark * (1 + TOLERANCE), decimals)
     return tick_down(market.mark * (1 - TOLERANCE), decimals)

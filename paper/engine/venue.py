@@ -8,13 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from paper.engine.accounts import Account, AccountBooks, LedgerUpdate, LeverageChoice, remember
+from paper.engine.accounts import Account, AccountBooks, AccountKind, LedgerUpdate, LeverageChoice, remember
 from paper.engine.changes import Changes, FundingRate, OrderChanged
+from paper.engine.fees import Fees
 from paper.engine.instruments import Perp
 from paper.engine.liquidity import Liquidity
 from paper.engine.market import Market
 from paper.engine.orders import Order, Status
 from paper.engine.settings import Settings
+from paper.engine.twaps import Twap
+from paper.engine.vaults import Vault
 
 DEFAULT_LEVERAGE = 20
 FIRST_OID = 77_000_000_000
@@ -30,12 +33,16 @@ class PaperVenue:
     """Everything the venue knows; rules in the other modules of this package act on it."""
 
     perps: tuple[Perp, ...]
+    spots: tuple[Perp, ...] = ()
     settings: Settings = field(default_factory=Settings)
     clock: Callable[[], int] = wall_ms
     markets: dict[str, Market] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=dict)
     books: dict[str, AccountBooks] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
+    vaults: dict[str, Vault] = field(default_factory=dict)
+    twaps: dict[int, Twap] = field(default_factory=dict)
+    fees: Fees = field(default_factory=Fees)
     rates: dict[str, list[FundingRate]] = field(default_factory=dict)
     changes: Changes = field(default_factory=Changes)
     touched: dict[tuple[str, str], None] = field(default_factory=dict)
@@ -49,11 +56,13 @@ class PaperVenue:
     fee_income: Decimal = Decimal(0)
     counterparty: Decimal = Decimal(0)
     deposited: Decimal = Decimal(0)
+    spot_assets: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for perp in self.perps:
+        for perp in (*self.perps, *self.spots):
             self.markets[perp.coin] = Market(perp=perp, liquidity=Liquidity(perp=perp))
             self.rates[perp.coin] = []
+        self.spot_assets = {pair.asset: pair.coin for pair in self.spots}
 
     def now(self) -> int:
         """Return the block time: the wall clock, standing still while the chain is halted."""
@@ -70,7 +79,24 @@ class PaperVenue:
 
     def market_of(self, asset: int) -> Market | None:
         """Return the market of an asset id."""
+        if asset in self.spot_assets:
+            return self.markets[self.spot_assets[asset]]
         return self.markets[self.perps[asset].coin] if 0 <= asset < len(self.perps) else None
+
+    @property
+    def perp_markets(self) -> list[Market]:
+        """The markets of the perpetuals, in the order of their asset ids."""
+        return [self.markets[perp.coin] for perp in self.perps]
+
+    @property
+    def spot_markets(self) -> list[Market]:
+        """The markets of the spot pairs."""
+        return [self.markets[pair.coin] for pair in self.spots]
+
+    def payer(self, account: Account) -> Account:
+        """Return the account whose volume sets the fees: a sub-account's master, otherwise itself."""
+        is_sub = account.kind is AccountKind.SUB_ACCOUNT
+        return self.accounts[account.master] if is_sub else account
 
     def mark(self, coin: str) -> Decimal:
         """Return the mark price of a coin."""
@@ -133,7 +159,8 @@ class PaperVenue:
     def add_ledger(self, account: Account, delta: dict[str, object]) -> None:
         """Write a ledger row."""
         _, digest = self.take_trade()
-        update = LedgerUpdate(user=account.address, time=self.now(), hash=digest, delta=delta)
+        written = {key: _written(value) for key, value in delta.items()}
+        update = LedgerUpdate(user=account.address, time=self.now(), hash=digest, delta=written)
         self.books[account.address].ledger.append(update)
         self.changes.ledger.append(update)
         self.changes.events.append(update)
@@ -147,3 +174,11 @@ class PaperVenue:
         self.block_ms = None
         done, self.changes = self.changes, Changes()
         return done
+
+
+def _written(value: object) -> object:
+    """Write a decimal as the venue does; a whole number keeps one decimal."""
+    if not isinstance(value, Decimal):
+        return value
+    text = format(value.normalize(), "f")
+    return text if "." in text else f"{'0' if text == '-0' else text}.0"

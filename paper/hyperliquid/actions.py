@@ -1,36 +1,26 @@
-"""L1 actions: orders, cancels, modifies, leverage, margin, the dead man's switch."""
+"""L1 actions on orders: placing, cancelling, modifying (reference 2.2 to 2.5)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from paper.engine.accounts import Account, LeverageChoice
+from paper.engine.accounts import Account
 from paper.engine.cancelling import cancel, live_order
 from paper.engine.errors import ActionRefused, OrderRefused, Unparsable
-from paper.engine.margin import cross_value, isolated_value, required_margin
 from paper.engine.orders import Origin, Tif
 from paper.engine.placing import place_batch
 from paper.engine.requests import ActionContext, Failed, Filled, Grouping, OrderRequest, Outcome, Resting, Waiting
+from paper.hyperliquid.answers import OK
+from paper.hyperliquid.answers import statuses as statuses_answer
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.parsing import address, cloid, order_request, typed
 from paper.hyperliquid.wire import bare
 
 Json = dict[str, Any]
 Handler = Callable[[Node, Account, Json, Origin], Json]
-OK: Json = {"status": "ok", "response": {"type": "default"}}
-SCHEDULE_VOLUME = Decimal(1_000_000)
-SCHEDULE_AHEAD_MS = 5_000
-SCHEDULES_PER_DAY = 10
-MICRO = Decimal("0.000001")
-REQUEST_PRICE = Decimal("0.0005")
-
-
-def _typed_answer(kind: str, statuses: list[Json | str]) -> Json:
-    return {"status": "ok", "response": {"type": kind, "data": {"statuses": statuses}}}
 
 
 def _status(outcome: Outcome) -> Json | str:
@@ -76,9 +66,9 @@ def place_orders(node: Node, account: Account, action: Json, origin: Origin) -> 
     context = _context(account, action, origin)
     refusal = _batch_refusal(wanted, context.grouping)
     if refusal:
-        return _typed_answer("order", [{"error": refusal}])
+        return statuses_answer("order", [{"error": refusal}])
     outcomes = place_batch(node.venue, context, wanted)
-    return _typed_answer("order", [_status(outcome) for outcome in outcomes])
+    return statuses_answer("order", [_status(outcome) for outcome in outcomes])
 
 
 def _batch_refusal(wanted: list[OrderRequest], grouping: Grouping) -> str:
@@ -112,7 +102,7 @@ def cancel_orders(node: Node, account: Account, action: Json, origin: Origin) ->
             statuses.append("success")
         except OrderRefused as refused:
             statuses.append({"error": refused.text})
-    return _typed_answer("cancel", statuses)
+    return statuses_answer("cancel", statuses)
 
 
 def _oid_or_cloid(value: Any) -> int | str:
@@ -135,7 +125,7 @@ def modify_batch(node: Node, account: Account, action: Json, origin: Origin) -> 
         # All of it must be readable before the first order is touched.
         order_request(row.get("order"))
         _oid_or_cloid(row.get("oid"))
-    return _typed_answer("order", [_modify(node, account, row, origin, always=always) for row in rows])
+    return statuses_answer("order", [_modify(node, account, row, origin, always=always) for row in rows])
 
 
 def _modify(node: Node, account: Account, row: Json, origin: Origin, *, always: bool) -> Json | str:
@@ -157,110 +147,10 @@ def _modify(node: Node, account: Account, row: Json, origin: Origin, *, always: 
     return _status(outcome)
 
 
-def update_leverage(node: Node, account: Account, action: Json, origin: Origin) -> Json:
-    """Run `updateLeverage`."""
-    del origin
-    market = node.venue.market_of(typed(action.get("asset"), int))
-    value, is_cross = typed(action.get("leverage"), int), typed(action.get("isCross"), bool)
-    if market is None or not 1 <= value <= market.perp.max_leverage:
-        raise ActionRefused("Invalid leverage value")
-    position = account.positions.get(market.perp.coin)
-    if position is not None:
-        if position.is_cross != is_cross:
-            raise ActionRefused("Cannot switch leverage type with open position.")
-        notional = abs(position.szi) * market.mark
-        if not is_cross and isolated_value(position, market.mark) < notional / value:
-            raise ActionRefused(
-                "Isolated position does not have sufficient margin available to decrease leverage. "
-                "To decrease leverage, add margin to the position."
-            )
-    before = account.leverage.get(market.perp.coin)
-    account.leverage[market.perp.coin] = LeverageChoice(is_cross=is_cross, value=value)
-    if is_cross and value < (before.value if before else value + 1):
-        _check_cross_leverage(node, account, market.perp.coin, before)
-    if position is not None:
-        position.leverage = value
-    return OK
-
-
-def _check_cross_leverage(node: Node, account: Account, coin: str, before: LeverageChoice | None) -> None:
-    """Take a lower cross leverage back when positions and orders need more margin at it than there is."""
-    if required_margin(node.venue, account) <= max(cross_value(node.venue, account), Decimal(0)):
-        return
-    if before is None:
-        del account.leverage[coin]
-    else:
-        account.leverage[coin] = before
-    raise ActionRefused("Cross margin is insufficient for decreased leverage.")
-
-
-def update_isolated_margin(node: Node, account: Account, action: Json, origin: Origin) -> Json:
-    """Run `updateIsolatedMargin`; `ntli` is in millionths of a dollar."""
-    del origin
-    market = node.venue.market_of(typed(action.get("asset"), int))
-    position = account.positions.get(market.perp.coin) if market else None
-    if market is None or position is None or position.is_cross:
-        raise ActionRefused("Position does not use isolated margin.")
-    amount = typed(action.get("ntli"), int) * MICRO
-    notional = abs(position.szi) * market.mark
-    kept = max(notional / position.leverage, notional / 10)
-    is_short = amount < 0 and isolated_value(position, market.mark) + amount < kept
-    free = cross_value(node.venue, account) - required_margin(node.venue, account)
-    if is_short or amount > free:
-        raise ActionRefused("Insufficient margin to update isolated margin.")
-    position.collateral += amount
-    account.cash -= amount
-    return OK
-
-
-def schedule_cancel(node: Node, account: Account, action: Json, origin: Origin) -> Json:
-    """Run `scheduleCancel`: the dead man's switch, only for accounts with volume."""
-    del origin
-    if account.volume < SCHEDULE_VOLUME:
-        traded = f"Required: $1000000. Traded: ${account.volume:.2f}."
-        raise ActionRefused(f"Cannot set scheduled cancel time until enough volume traded. {traded}")
-    at = action.get("time")
-    now = node.venue.now()
-    if at is not None and typed(at, int) < now + SCHEDULE_AHEAD_MS:
-        raise ActionRefused("Scheduled cancel time must be at least 5 seconds in the future.")
-    today = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
-    if account.scheduled_cancel_day != today:
-        account.scheduled_cancel_day, account.scheduled_cancel_count = today, 0
-    if at is not None and account.scheduled_cancel_count >= SCHEDULES_PER_DAY:
-        raise ActionRefused("Too many scheduled cancels triggered today.")
-    account.scheduled_cancel_ms = at
-    return OK
-
-
-def reserve_weight(node: Node, account: Account, action: Json, origin: Origin) -> Json:
-    """Run `reserveRequestWeight`: requests bought from the perp balance."""
-    del origin
-    weight = typed(action.get("weight"), int)
-    cost = weight * REQUEST_PRICE
-    if weight <= 0 or cost > cross_value(node.venue, account) - required_margin(node.venue, account):
-        raise ActionRefused("Insufficient balance to reserve request weight.")
-    account.cash -= cost
-    node.venue.fee_income += cost
-    node.venue.changes.is_meta = True
-    account.requests_bought += weight
-    return OK
-
-
-def do_nothing(node: Node, account: Account, action: Json, origin: Origin) -> Json:
-    """Run `noop`: it only uses up its nonce."""
-    del node, account, action, origin
-    return OK
-
-
 ACTIONS: dict[str, Handler] = {
     "order": place_orders,
     "cancel": cancel_orders,
     "cancelByCloid": cancel_orders,
     "modify": modify_one,
     "batchModify": modify_batch,
-    "updateLeverage": update_leverage,
-    "updateIsolatedMargin": update_isolated_margin,
-    "scheduleCancel": schedule_cancel,
-    "reserveRequestWeight": reserve_weight,
-    "noop": do_nothing,
 }

@@ -9,7 +9,7 @@ from paper.engine.accounts import Fill, FundingPayment, LedgerUpdate
 from paper.engine.changes import CancelledByVenue, Changes, Event, Liquidated, OrderChanged
 from paper.engine.errors import Unparsable
 from paper.engine.market import Trade
-from paper.hyperliquid import info_account, info_market, wire
+from paper.hyperliquid import info_account, info_fills, info_market, wire
 from paper.hyperliquid.info_market import INTERVALS
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.parsing import address
@@ -73,7 +73,7 @@ def snapshot(node: Node, subscription: Json) -> list[tuple[str, Any]]:
     books = node.venue.books.get(user)
     match subscription["type"]:
         case "userFills":
-            rows = info_account.fills(node.venue, user)[-info_account.ROWS :]
+            rows = info_fills.fills(node.venue, user)[-info_fills.ROWS :]
             return [("userFills", {"isSnapshot": True, "user": user, "fills": [wire.fill(row) for row in rows]})]
         case "userFundings":
             fundings = [_funding(row) for row in (books.fundings if books else [])[-SNAPSHOT_ROWS:]]

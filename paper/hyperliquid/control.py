@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from ipaddress import ip_address
 from typing import Any
 
@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from paper.engine.cancelling import cancel
-from paper.engine.errors import OrderRefused, Unparsable
-from paper.engine.instruments import tick_down, tick_near, tick_up
+from paper.engine.errors import OrderRefused
+from paper.engine.instruments import tick_down, tick_up
 from paper.engine.matching import settle
 from paper.engine.orders import Origin, Tif
 from paper.engine.placing import place_batch
@@ -23,36 +23,15 @@ from paper.engine.trades import execute
 from paper.engine.venue import PaperVenue
 from paper.faults import BadFault, Faults
 from paper.hyperliquid import wire
+from paper.hyperliquid.control_input import BadControl, coin_of, decimal_of, user_of
+from paper.hyperliquid.control_market import set_price, set_rules
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.order_log import order_log
-from paper.hyperliquid.parsing import address
-from paper.hyperliquid.ticking import run_market, update_prices
 from paper.hyperliquid.wire import bare, number, usd
 from paper.hyperliquid.ws import Hub
 
 Json = dict[str, Any]
 REACH = Decimal("0.1")
-
-
-class BadControl(Exception):
-    """A control request is wrong; the text says how."""
-
-
-def _decimal(body: Json, key: str) -> Decimal:
-    try:
-        value = Decimal(str(body[key]))
-    except (KeyError, InvalidOperation):
-        raise BadControl(f"{key} must be a decimal.") from None
-    if not value.is_finite():
-        raise BadControl(f"{key} must be a decimal.")
-    return value
-
-
-def _user(body: Json) -> str:
-    try:
-        return address(body.get("user"))
-    except Unparsable:
-        raise BadControl("user must be an address.") from None
 
 
 class Control:
@@ -68,16 +47,10 @@ class Control:
         """The venue that is operated."""
         return self._node.venue
 
-    def _coin(self, body: Json) -> str:
-        coin = str(body.get("coin"))
-        if coin not in self._node.venue.markets:
-            raise BadControl(f"There is no coin {coin}; there are {', '.join(self._node.venue.markets)}.")
-        return coin
-
     def deposit(self, body: Json) -> Json:
         """Credit USDC; the first deposit makes the account. A negative amount takes money away."""
-        venue, amount = self._node.venue, _decimal(body, "usdc")
-        account = venue.open_account(_user(body))
+        venue, amount = self._node.venue, decimal_of(body, "usdc")
+        account = venue.open_account(user_of(body))
         account.cash += amount
         venue.deposited += amount
         venue.add_ledger(account, {"type": "deposit", "usdc": usd(amount)})
@@ -86,23 +59,11 @@ class Control:
 
     def price(self, body: Json) -> Json:
         """Jump mid and mark to a price, hold them, or let them go on from where they are."""
-        node, coin = self._node, self._coin(body)
-        market, now = node.venue.markets[coin], node.market_ms()
-        px = tick_near(_decimal(body, "px"), market.perp.size_decimals) if "px" in body else market.mid
-        if px <= 0:
-            raise BadControl("px must be above zero.")
-        if body.get("freeze"):
-            node.feed.freeze(coin, px, now)
-        else:
-            node.feed.jump(coin, px, now)
-        update_prices(node)
-        # Rounding in the feed must not turn the price asked for into its neighbour.
-        market.mid = market.mark = px
-        market.liquidity.move(px)
-        run_market(node)
-        node.venue.changes.is_meta = True
-        node.commit()
-        return {"coin": coin, "px": number(market.mark), "frozen": bool(body.get("freeze"))}
+        return set_price(self._node, body)
+
+    def market(self, body: Json) -> Json:
+        """Change the rules of a coin."""
+        return set_rules(self._node, body)
 
     def settings(self, body: Json) -> Json:
         """Turn switches."""
@@ -119,18 +80,18 @@ class Control:
 
     def trade(self, body: Json) -> Json:
         """Trade by hand for a user: at the market, or resting at `px`."""
-        venue, coin, size = self._node.venue, self._coin(body), _decimal(body, "sz")
-        user = _user(body)
+        venue, coin, size = self._node.venue, coin_of(self.venue, body), decimal_of(body, "sz")
+        user = user_of(body)
         if user not in venue.accounts:
             raise BadControl(f"{user} has no account.")
         is_buy = str(body.get("side", "B")).lower() in {"b", "buy", "long"}
         market = venue.markets[coin]
-        decimals = market.perp.size_decimals
+        decimals = market.perp.tick_decimals
         reach = tick_up(market.mid * (1 + REACH), decimals) if is_buy else tick_down(market.mid * (1 - REACH), decimals)
         wanted = OrderRequest(
             asset=market.perp.asset,
             is_buy=is_buy,
-            limit_px=_decimal(body, "px") if "px" in body else reach,
+            limit_px=decimal_of(body, "px") if "px" in body else reach,
             sz=size,
             reduce_only=bool(body.get("reduce_only")),
             tif=Tif.GTC if "px" in body else Tif.FRONTEND_MARKET,
@@ -150,9 +111,9 @@ class Control:
         order = venue.orders.get(oid) if isinstance(oid, int) else None
         if order is None or not order.is_resting:
             raise BadControl(f"Order {oid} does not rest in the book.")
-        fraction = _decimal(body, "fraction") if "fraction" in body else Decimal(1)
+        fraction = decimal_of(body, "fraction") if "fraction" in body else Decimal(1)
         lot = venue.markets[order.coin].perp.lot
-        size = _decimal(body, "sz") if "sz" in body else (order.sz * fraction) // lot * lot
+        size = decimal_of(body, "sz") if "sz" in body else (order.sz * fraction) // lot * lot
         if not 0 < size <= order.sz or size % lot:
             raise BadControl(f"{bare(size)} is no part of {bare(order.sz)} in lots of {bare(lot)}.")
         execute(venue, None, order, order.limit_px, size)
@@ -274,6 +235,7 @@ def control_routes(control: Control) -> list[Route]:
     posts = {
         "deposit": control.deposit,
         "price": control.price,
+        "market": control.market,
         "settings": control.settings,
         "trade": control.trade,
         "fill": control.fill,

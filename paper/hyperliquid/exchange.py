@@ -8,7 +8,9 @@ from typing import Any
 from paper.engine.accounts import Account
 from paper.engine.errors import ActionRefused, Unparsable
 from paper.engine.orders import Origin
-from paper.hyperliquid import actions, transfers
+from paper.engine.owned import run_by
+from paper.hyperliquid import transfers
+from paper.hyperliquid.l1 import ACTIONS, VAULT_FORBIDDEN
 from paper.hyperliquid.limits import BATCHES, batch_length
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.parsing import address, canonical, typed
@@ -36,7 +38,7 @@ def read_envelope(body: Any) -> Envelope:
     row = typed(body, dict)
     action = typed(row.get("action"), dict)
     kind = typed(action.get("type"), str)
-    if kind not in actions.ACTIONS and kind not in transfers.ACTIONS:
+    if kind not in ACTIONS and kind not in transfers.ACTIONS:
         raise Unparsable(f"unknown action {kind}")
     expires = row.get("expiresAfter")
     vault = row.get("vaultAddress")
@@ -68,9 +70,7 @@ def _run(node: Node, envelope: Envelope) -> Json:
 
 def _run_l1(node: Node, envelope: Envelope) -> Json:
     signer = _l1_signer(envelope)
-    account = _account_of(node, signer)
-    if envelope.vault is not None:
-        raise ActionRefused(f"Vault not registered: {envelope.vault}")
+    account = _target(node, _account_of(node, signer), envelope)
     now = node.venue.now()
     expires = envelope.expires_after
     is_late = expires is not None and now > expires
@@ -86,7 +86,7 @@ def _run_l1(node: Node, envelope: Envelope) -> Json:
     node.limits.count_action(account, envelope.action, now, throttled_counts=counts)
     node.venue.touch(account)
     origin = Origin(signer=signer, nonce=envelope.nonce, expires_after=expires)
-    return actions.ACTIONS[envelope.action["type"]](node, account, envelope.action, origin)
+    return ACTIONS[envelope.action["type"]](node, account, envelope.action, origin)
 
 
 def _l1_signer(envelope: Envelope) -> str:
@@ -103,6 +103,18 @@ def _account_of(node: Node, signer: str) -> Account:
     if account is None:
         raise ActionRefused(f"User or API Wallet {signer} does not exist.")
     return account
+
+
+def _target(node: Node, account: Account, envelope: Envelope) -> Account:
+    """Return the account that an action is for: the signer's own, or a sub-account or vault that it runs."""
+    if envelope.vault is None:
+        return account
+    target = run_by(node.venue, envelope.vault, account.address)
+    if target is None:
+        raise ActionRefused(f"Vault not registered: {envelope.vault}")
+    if envelope.action["type"] in VAULT_FORBIDDEN:
+        raise ActionRefused("Vault may not perform this action.")
+    return target
 
 
 def _use_nonce(node: Node, signer: str, nonce: int, now: int) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from paper.engine.accounts import Account, AccountBooks, Fill, Position, snapshot_at
+from paper.engine.accounts import Account, AccountBooks, Position, snapshot_at
 from paper.engine.margin import (
     account_value,
     cross_maintenance,
@@ -18,17 +17,13 @@ from paper.engine.margin import (
     withdrawable,
 )
 from paper.engine.orders import LIVE, Order, OrderEvent
-from paper.engine.trades import MAKER_FEE, TAKER_FEE
 from paper.engine.venue import PaperVenue
 from paper.hyperliquid import wire
-from paper.hyperliquid.limits import requests_cap
 from paper.hyperliquid.wire import number, usd
 
 Json = dict[str, Any]
 ZERO = Decimal(0)
 ROWS = 2000
-REACHABLE_FILLS = 10_000
-TIME_ROWS = 500
 
 
 def _at(venue: PaperVenue, user: str, as_of: int | None) -> Account:
@@ -98,15 +93,6 @@ def position_row(venue: PaperVenue, account: Account, position: Position) -> Jso
             "sinceChange": usd(position.funding_since_change),
         },
     }
-
-
-def spot_state(venue: PaperVenue, user: str) -> Json:
-    """Return `spotClearinghouseState`: USDC is the only token that an account may hold here."""
-    account = venue.account(user)
-    if account is None or account.spot_usdc == 0:
-        return {"balances": []}
-    row = {"coin": "USDC", "token": 0, "total": number(account.spot_usdc), "hold": "0.0", "entryNtl": "0.0"}
-    return {"balances": [row]}
 
 
 def active_asset_data(venue: PaperVenue, user: str, coin: str) -> Json:
@@ -188,108 +174,3 @@ def historical_orders(venue: PaperVenue, user: str, as_of: int | None = None) ->
         {"order": wire.frontend_order(order, event), "status": event.status, "statusTimestamp": event.ms}
         for _, _, order, event in rows[:ROWS]
     ]
-
-
-def fills(venue: PaperVenue, user: str, as_of: int | None = None) -> list[Fill]:
-    """Return an account's fills, oldest first."""
-    books = venue.books.get(user)
-    rows = books.fills if books else []
-    return rows if as_of is None else [row for row in rows if row.time <= as_of]
-
-
-def aggregated(rows: list[Fill]) -> list[Fill]:
-    """Merge the fills of one crossing order at one moment: sizes, fees and profits add up, the price is their average."""
-    merged: list[Fill] = []
-    for row in rows:
-        last = merged[-1] if merged else None
-        if last is None or not row.crossed or (last.oid, last.time) != (row.oid, row.time):
-            merged.append(row)
-            continue
-        size = last.sz + row.sz
-        merged[-1] = replace(
-            last,
-            sz=size,
-            px=((last.px * last.sz + row.px * row.sz) / size).quantize(Decimal("1e-10")),
-            fee=last.fee + row.fee,
-            closed_pnl=last.closed_pnl + row.closed_pnl,
-        )
-    return merged
-
-
-def user_fees(venue: PaperVenue, user: str) -> Json:
-    """Return `userFees`: everybody stands in the first tier."""
-    account = venue.account(user) or Account(address=user)
-    maker = account.volume - account.taker_volume
-    cross, add = number(TAKER_FEE), number(MAKER_FEE)
-    return {
-        "dailyUserVlm": [
-            {"date": "", "userCross": usd(account.taker_volume), "userAdd": usd(maker), "exchange": "0.0"}
-        ],
-        "feeSchedule": {
-            "cross": cross,
-            "add": add,
-            "spotCross": "0.0007",
-            "spotAdd": "0.0004",
-            "tiers": {"vip": [], "mm": []},
-            "referralDiscount": "0.04",
-            "stakingDiscountTiers": [{"bpsOfMaxSupply": "0.0", "discount": "0.0"}],
-        },
-        "userCrossRate": cross,
-        "userAddRate": add,
-        "userSpotCrossRate": "0.0007",
-        "userSpotAddRate": "0.0004",
-        "activeReferralDiscount": "0.0",
-        "trial": None,
-        "feeTrialEscrow": "0.0",
-        "nextTrialAvailableTimestamp": None,
-        "stakingLink": None,
-        "activeStakingDiscount": {"bpsOfMaxSupply": "0.0", "discount": "0.0"},
-    }
-
-
-def user_rate_limit(venue: PaperVenue, user: str) -> Json:
-    """Return `userRateLimit`."""
-    account = venue.account(user) or Account(address=user)
-    return {
-        "cumVlm": usd(account.volume),
-        "nRequestsUsed": account.requests_used,
-        "nRequestsCap": requests_cap(account),
-        "nRequestsSurplus": account.requests_bought,
-    }
-
-
-def portfolio(venue: PaperVenue, user: str) -> list[Any]:
-    """Return `portfolio` from the hourly samples of the account's value."""
-    account, books = venue.account(user), venue.books.get(user)
-    values = list(books.values) if books else []
-    if account is not None and books is not None:
-        value = account_value(venue, account)
-        values.append((venue.now(), value, value - net_deposits(books)))
-    spans = (("day", 1), ("week", 7), ("month", 30), ("allTime", 100_000))
-    volume = usd(account.volume) if account else "0.0"
-    answer: list[Any] = []
-    for prefix in ("", "perp"):
-        for name, days in spans:
-            rows = [row for row in values if row[0] >= venue.now() - days * 86_400_000]
-            label = name if not prefix else "perp" + name[0].upper() + name[1:]
-            value_rows = [[ms, usd(value)] for ms, value, _ in rows]
-            profit_rows = [[ms, usd(profit)] for ms, _, profit in rows]
-            answer.append([label, {"accountValueHistory": value_rows, "pnlHistory": profit_rows, "vlm": volume}])
-    return answer
-
-
-def net_deposits(books: AccountBooks) -> Decimal:
-    """Return what was paid into the perp account less what left it, from the ledger."""
-    total = ZERO
-    for row in books.ledger:
-        usdc = Decimal(str(row.delta.get("usdc", 0)))
-        match row.delta.get("type"):
-            case "deposit":
-                total += usdc
-            case "withdraw":
-                total -= usdc
-            case "internalTransfer":
-                total += -usdc if row.delta.get("user") == row.user else usdc
-            case "accountClassTransfer":
-                total += usdc if row.delta.get("toPerp") else -usdc
-    return total

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from paper.engine.caps import open_interest
 from paper.engine.errors import Unparsable
 from paper.engine.funding import HOUR_MS, hourly_rate
 from paper.engine.market import Market
@@ -22,6 +23,7 @@ INTERVALS = {
     "3d": 4320 * MINUTE, "1w": 10080 * MINUTE, "1M": 43200 * MINUTE,
 }  # fmt: skip
 CANDLES = 5000
+FIRST_TABLE = 50
 BOOK_LEVELS = 20
 RATE_UNIT = Decimal("1e-10")
 IMPACT = {"BTC": Decimal(20_000), "ETH": Decimal(20_000)}
@@ -33,53 +35,24 @@ def meta(venue: PaperVenue) -> Json:
     """Return `meta`."""
     tables: dict[int, Json] = {}
     for perp in venue.perps:
-        if perp.margin_table >= 50:
+        if perp.margin_table >= FIRST_TABLE:
             tiers = [{"lowerBound": number(t.lower_bound), "maxLeverage": t.max_leverage} for t in perp.tiers]
             tables[perp.margin_table] = {"description": f"tiered {perp.max_leverage}x", "marginTiers": tiers}
-    universe = [
-        {
-            "szDecimals": perp.size_decimals,
-            "name": perp.coin,
-            "maxLeverage": perp.max_leverage,
-            "marginTableId": perp.margin_table,
-        }
-        for perp in venue.perps
-    ]
+    universe = [_asset_meta(market) for market in venue.perp_markets]
     return {"universe": universe, "marginTables": [[key, table] for key, table in tables.items()], "collateralToken": 0}
 
 
-def spot_meta() -> Json:
-    """Return `spotMeta`: the two tokens of the one listed pair."""
-    tokens = [
-        {
-            "name": name,
-            "szDecimals": size_decimals,
-            "weiDecimals": wei,
-            "index": index,
-            "tokenId": "0x" + f"{index + 1:032x}",
-            "isCanonical": True,
-            "evmContract": None,
-            "fullName": None,
-            "deployerTradingFeeShare": "0.0",
-        }
-        for index, (name, size_decimals, wei) in enumerate((("USDC", 8, 8), ("PURR", 0, 5)))
-    ]
-    return {"universe": [{"tokens": [1, 0], "name": "PURR/USDC", "index": 0, "isCanonical": True}], "tokens": tokens}
-
-
-def spot_contexts() -> list[Any]:
-    """Return `spotMetaAndAssetCtxs`; the pair is listed and does not trade."""
-    context = {
-        "prevDayPx": "0.1",
-        "dayNtlVlm": "0.0",
-        "markPx": "0.1",
-        "midPx": None,
-        "circulatingSupply": "0.0",
-        "coin": "PURR/USDC",
-        "totalSupply": "0.0",
-        "dayBaseVlm": "0.0",
+def _asset_meta(market: Market) -> Json:
+    perp = market.perp
+    row: Json = {
+        "szDecimals": perp.size_decimals,
+        "name": perp.coin,
+        "maxLeverage": perp.max_leverage,
+        "marginTableId": perp.margin_table,
     }
-    return [spot_meta(), [context]]
+    if perp.only_isolated:
+        row |= {"onlyIsolated": True, "marginMode": "strictIsolated" if perp.is_strict else "noCross"}
+    return row | {"isDelisted": True} if market.is_delisted else row
 
 
 def asset_context(node: Node, market: Market) -> Json:
@@ -91,7 +64,7 @@ def asset_context(node: Node, market: Market) -> Json:
     previous = Decimal(f"{day[0].open:.10g}") if day else market.mark
     return {
         "funding": number(hourly_rate(premium).quantize(RATE_UNIT)),
-        "openInterest": number(_open_interest(venue, coin)),
+        "openInterest": number(open_interest(venue, coin)),
         "prevDayPx": wire.number(previous),
         "dayNtlVlm": usd(base * market.mid),
         "premium": number(premium.quantize(RATE_UNIT)),
@@ -101,10 +74,6 @@ def asset_context(node: Node, market: Market) -> Json:
         "impactPxs": [number(impact_px(market, venue, is_bid=True)), number(impact_px(market, venue, is_bid=False))],
         "dayBaseVlm": number(base),
     }
-
-
-def _open_interest(venue: PaperVenue, coin: str) -> Decimal:
-    return sum((abs(account.szi(coin)) for account in venue.accounts.values()), Decimal(0))
 
 
 def impact_px(market: Market, venue: PaperVenue, *, is_bid: bool) -> Decimal:
@@ -120,7 +89,7 @@ def impact_px(market: Market, venue: PaperVenue, *, is_bid: bool) -> Decimal:
 
 
 def all_mids(venue: PaperVenue) -> Json:
-    """Return `allMids`."""
+    """Return `allMids`, spot pairs included."""
     return {coin: number(market.mid) for coin, market in venue.markets.items()}
 
 
@@ -186,7 +155,7 @@ def predicted_fundings(node: Node) -> list[Any]:
     """Return `predictedFundings`: this venue's rate stands for the others, too."""
     following = (node.market_ms() // HOUR_MS + 1) * HOUR_MS
     rows: list[Any] = []
-    for coin in node.venue.markets:
+    for coin in (perp.coin for perp in node.venue.perps):
         rate = hourly_rate(Decimal(f"{node.feed.premium(coin, node.market_ms()):.10f}")).quantize(RATE_UNIT)
         row = {"fundingRate": number(rate), "nextFundingTime": following, "fundingIntervalHours": 1}
         rows.append([coin, [["HlPerp", row], ["BinPerp", None], ["BybitPerp", None]]])

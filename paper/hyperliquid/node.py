@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from paper.engine.changes import Changes
+from paper.engine.market import Market
 from paper.engine.venue import PaperVenue
 from paper.feeds.feed import Feed
 from paper.hyperliquid.agents import Agents
@@ -47,6 +48,10 @@ class Node:
         store, venue = self.store, self.venue
         for address in changes.accounts:
             store.put_row("accounts", address, venue.accounts[address])
+        for address in changes.vaults:
+            store.put_row("vaults", address, venue.vaults[address])
+        for twap_id in changes.twaps:
+            store.put_row("twaps", twap_id, venue.twaps[twap_id])
         for oid in changes.orders:
             store.put_row("orders", oid, venue.orders[oid])
         for address in changes.agents:
@@ -59,6 +64,7 @@ class Node:
         store.append("fundings", changes.fundings)
         store.append("ledger", changes.ledger)
         store.append("rates", changes.rates)
+        store.append("samples", changes.samples)
         store.add_nonces(changes.nonces)
         if changes.is_meta:
             self.save_meta()
@@ -81,6 +87,7 @@ class Node:
             "market_ms": clock.at(venue.clock()),
             "overlays": overlays,
             "marks": {coin: str(market.mark) for coin, market in venue.markets.items()},
+            "rules": {market.perp.coin: _rules(market) for market in venue.perp_markets if _has_rules(market)},
             "settings": venue.settings.as_json(),
             "halted_since": venue.halted_since,
         }
@@ -115,3 +122,18 @@ class Node:
         held = sum((a.cash + a.spot_usdc for a in accounts), Decimal(0))
         isolated = sum((p.collateral for a in accounts for p in a.positions.values()), Decimal(0))
         return held + isolated + self.venue.fee_income + self.venue.counterparty
+
+
+def _has_rules(market: Market) -> bool:
+    return market.open_interest_cap is not None or market.is_delisted or market.perp.only_isolated
+
+
+def _rules(market: Market) -> dict[str, object]:
+    """Return what an operator changed about a market."""
+    cap = market.open_interest_cap
+    return {
+        "open_interest_cap": None if cap is None else str(cap),
+        "is_delisted": market.is_delisted,
+        "only_isolated": market.perp.only_isolated,
+        "is_strict": market.perp.is_strict,
+    }

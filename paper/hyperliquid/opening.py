@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from paper.engine.accounts import AccountBooks, remember
 from paper.engine.instruments import perp
 from paper.engine.orders import Order
+from paper.engine.spot import listed, spot_pair
 from paper.engine.venue import PaperVenue, wall_ms
 from paper.feeds.feed import Feed, MarketClock, Overlay, open_feed
 from paper.hyperliquid.limits import Limits
@@ -37,7 +38,10 @@ def open_node(options: Options) -> Node:
     known: list[str] = store.meta("coins") or []
     # Asset ids are positions in this list, so coins are only ever added at its end.
     coins = [*known, *(coin for coin in options.coins if coin not in known)]
-    venue = PaperVenue(perps=tuple(perp(coin, index) for index, coin in enumerate(coins)))
+    venue = PaperVenue(
+        perps=tuple(perp(coin, index) for index, coin in enumerate(coins)),
+        spots=tuple(spot_pair(item) for item in listed(tuple(coins))),
+    )
     feed = _open_feed(options, store, venue, saved)
     store.put_meta("coins", coins)
     node = Node(venue=venue, feed=feed, store=store, limits=Limits(is_on=options.limits), started_ms=wall_ms())
@@ -81,7 +85,19 @@ def _restore_counters(node: Node, saved: dict[str, Any]) -> None:
     venue.counterparty = Decimal(saved["counterparty"])
     venue.deposited = Decimal(saved["deposited"])
     venue.halted_since = saved["halted_since"]
+    for market in venue.spot_markets:
+        market.mid = Decimal(saved["marks"].get(market.perp.coin, "0"))
+    _restore_rules(venue, saved.get("rules") or {})
     venue.settings.change(saved["settings"])
+
+
+def _restore_rules(venue: PaperVenue, rules: dict[str, Any]) -> None:
+    for coin, row in rules.items():
+        market = venue.markets[coin]
+        cap = row["open_interest_cap"]
+        market.open_interest_cap = None if cap is None else Decimal(cap)
+        market.is_delisted = row["is_delisted"]
+        market.perp = replace(market.perp, only_isolated=row["only_isolated"], is_strict=row["is_strict"])
 
 
 def _restore_rows(node: Node) -> None:
@@ -95,6 +111,12 @@ def _restore_rows(node: Node) -> None:
         venue.books[payment.user].fundings.append(payment)
     for update in store.rows("ledger"):
         venue.books[update.user].ledger.append(update)
+    for sample in store.rows("samples"):
+        venue.books[sample.user].values.append(sample)
+    for vault in store.rows("vaults"):
+        venue.vaults[vault.address] = vault
+    for twap in store.rows("twaps"):
+        venue.twaps[twap.twap_id] = twap
     for rate in store.rows("rates"):
         venue.rates.setdefault(rate.coin, []).append(rate)
     for agent, is_live in store.agents():

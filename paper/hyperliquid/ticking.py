@@ -9,12 +9,13 @@ from paper.engine.cancelling import cancel_all
 from paper.engine.funding import HOUR_MS, pay_funding
 from paper.engine.instruments import tick_near
 from paper.engine.liquidation import liquidate_all
-from paper.engine.margin import account_value
 from paper.engine.market import SIMULATED_USER, Market, Trade
 from paper.engine.matching import fill_crossed, settle
 from paper.engine.orders import Status
+from paper.engine.spot import followed
 from paper.engine.triggers import fire_triggers
-from paper.hyperliquid.info_account import net_deposits
+from paper.engine.twap_slices import run_twaps
+from paper.hyperliquid.info_portfolio import take_sample
 from paper.hyperliquid.node import Node
 
 __all__ = ["HOUR_MS", "run_market", "tick", "update_prices"]
@@ -26,12 +27,27 @@ _TAPE_SIZE = Decimal("0.02")
 def update_prices(node: Node) -> None:
     """Take mid, mark and oracle of every coin from the feed at the present market time."""
     now = node.market_ms()
-    for coin, market in node.venue.markets.items():
+    for market in node.venue.perp_markets:
+        coin = market.perp.coin
         decimals = market.perp.size_decimals
         mid = tick_near(node.feed.price(coin, now), decimals)
         premium = Decimal(f"{node.feed.premium(coin, now):.10f}")
         market.mid = market.mark = mid
         market.oracle = tick_near(mid / (1 + premium), decimals)
+        market.liquidity.move(mid)
+    for market in node.venue.spot_markets:
+        _follow(node, market)
+
+
+def _follow(node: Node, market: Market) -> None:
+    """Let a spot pair stand where the oracle of its perpetual does; one without a perpetual stays where it is."""
+    leader = followed(market.perp)
+    if leader is not None:
+        mid = tick_near(node.venue.markets[leader].oracle, market.perp.tick_decimals)
+    else:
+        mid = market.mid or market.perp.start_px
+    if mid != market.mid:
+        market.mid = market.mark = market.oracle = mid
         market.liquidity.move(mid)
 
 
@@ -47,6 +63,8 @@ def tick(node: Node) -> None:
     run_market(node, with_liquidation=node.ticks % 4 == 0)
     node.ticks += 1
     _cancel_scheduled(node)
+    run_twaps(venue)
+    settle(venue)
     hour = node.market_ms() // HOUR_MS
     if hour > venue.funded_hour:
         _pay_hours(node, hour)
@@ -70,13 +88,16 @@ def _pay_hours(node: Node, hour: int) -> None:
     # Market time that runs fast may pass several hours in one tick.
     for passed in range(max(node.venue.funded_hour + 1, hour - OVERHANG), hour + 1):
         before = (passed - 1) * HOUR_MS
-        premiums = {coin: Decimal(f"{node.feed.premium(coin, before):.10f}") for coin in node.venue.markets}
+        premiums = {
+            coin: Decimal(f"{node.feed.premium(coin, before):.10f}") for coin in (p.coin for p in node.venue.perps)
+        }
         pay_funding(node.venue, passed, premiums)
     node.venue.funded_hour = hour
     for address, account in node.venue.accounts.items():
-        value = account_value(node.venue, account)
-        sample = (node.venue.now(), value, value - net_deposits(node.venue.books[address]))
-        node.venue.books[address].values.append(sample)
+        books = node.venue.books[address]
+        sample = take_sample(node.venue, account, books)
+        books.values.append(sample)
+        node.venue.changes.samples.append(sample)
 
 
 def _cancel_scheduled(node: Node) -> None:

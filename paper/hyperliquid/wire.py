@@ -42,6 +42,8 @@ def side(*, is_buy: bool) -> str:
 
 def order_type(order: Order) -> str:
     """Return the venue's name of an order's type; a fired trigger keeps its own."""
+    if order.purpose:
+        return order.purpose
     if order.trigger is not None:
         family = "Stop" if order.trigger.tpsl == "sl" else "Take Profit"
         return f"{family} {'Market' if order.trigger.is_market else 'Limit'}"
@@ -113,10 +115,10 @@ def fill(row: Fill) -> Json:
         "hash": row.hash,
         "oid": row.oid,
         "crossed": row.crossed,
-        "fee": usd(row.fee),
+        "fee": usd(row.fee) if row.fee_coin == "USDC" else number(row.fee),
         "tid": row.tid,
-        "feeToken": "USDC",
-        "twapId": None,
+        "feeToken": row.fee_coin,
+        "twapId": row.twap_id,
     }
     if row.builder_fee:
         shape["builderFee"] = usd(row.builder_fee)

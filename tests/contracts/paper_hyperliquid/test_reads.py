@@ -32,7 +32,9 @@ def test_the_universe_and_the_contexts_are_index_aligned(trader: Trader) -> None
     assert [row["name"] for row in meta["universe"]] == ["BTC", "ETH", "SOL"]
     assert meta["universe"][0]["szDecimals"] == 5
     assert [row["markPx"] for row in contexts] == ["100000.0", "4000.0", "200.0"]
-    assert trader.info.all_mids() == {"BTC": "100000.0", "ETH": "4000.0", "SOL": "200.0"}
+    mids = trader.info.all_mids()
+    assert {coin: mids[coin] for coin in ("BTC", "ETH", "SOL")} == {"BTC": "100000.0", "ETH": "4000.0", "SOL": "200.0"}
+    assert set(mids) == {"BTC", "ETH", "SOL", "PURR/USDC", "@142", "@151", "@156"}
     spot, _ = trader.info.spot_meta_and_asset_ctxs()
     tokens = {token["index"] for token in spot["tokens"]}
     assert all(set(pair["tokens"]) <= tokens for pair in spot["universe"])

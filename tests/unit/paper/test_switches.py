@@ -114,7 +114,7 @@ def test_the_dead_mans_switch_cancels_everything_when_its_time_has_come(node: No
 def test_requests_can_be_bought(node: Node) -> None:
     assert send(node, {"type": "reserveRequestWeight", "weight": 1000})["status"] == "ok"
     limits = answer(node, {"type": "userRateLimit", "user": USER})
-    assert (limits["nRequestsCap"], limits["nRequestsSurplus"]) == (11_000, 1000)
+    assert (limits["nRequestsCap"], limits["nRequestsSurplus"]) == (10_000, 1000)
     assert node.total_usd() == node.venue.deposited
 
 

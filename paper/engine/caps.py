@@ -1,0 +1,85 @@
+"""Limits on the size of orders and positions (reference 5.2, 5.7 and the error list of 2.7)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from paper.engine.accounts import Account
+from paper.engine.errors import OrderRefused
+from paper.engine.market import Market
+from paper.engine.matching import would_match
+from paper.engine.orders import Order, Status, Tif
+from paper.engine.venue import PaperVenue
+
+# From which maximum leverage a market order may be how large (USD); a limit order ten times as much.
+LARGEST_MARKET_ORDERS = (
+    (25, Decimal(30_000_000)),
+    (20, Decimal(5_000_000)),
+    (10, Decimal(2_000_000)),
+    (1, Decimal(500_000)),
+)
+LIMIT_FACTOR = 10
+TAKING = {Tif.IOC, Tif.FRONTEND_MARKET, Tif.LIQUIDATION_MARKET}
+
+
+def largest_market_order(max_leverage: int) -> Decimal:
+    """Return the largest value of a market order in a coin (USD)."""
+    return next(value for leverage, value in LARGEST_MARKET_ORDERS if max_leverage >= leverage)
+
+
+def check_caps(venue: PaperVenue, account: Account, order: Order) -> None:
+    """Refuse an opening order that is too large for the coin, its margin tier or its open interest."""
+    market = venue.markets[order.coin]
+    if venue.settings.order_value_caps:
+        _check_value_cap(market, order)
+    _check_tier(venue, account, market, order)
+    if market.open_interest_cap is not None:
+        _check_open_interest(venue, account, market, order)
+
+
+def _check_value_cap(market: Market, order: Order) -> None:
+    largest = largest_market_order(market.perp.max_leverage)
+    if order.tif not in TAKING:
+        largest *= LIMIT_FACTOR
+    if order.sz * order.limit_px > largest:
+        # The venue's own text for this is not known.
+        raise OrderRefused("Order has invalid size.")
+
+
+def _check_tier(venue: PaperVenue, account: Account, market: Market, order: Order) -> None:
+    tiers = market.perp.tiers
+    if len(tiers) < 2:
+        return
+    szi = account.szi(order.coin)
+    after = abs(szi + (order.sz if order.is_buy else -order.sz))
+    allowed = [tier for tier in tiers if after * market.mark >= tier.lower_bound][-1].max_leverage
+    if after > abs(szi) and venue.leverage(account, order.coin).value > allowed:
+        text = "Order would cause position to exceed margin tier limit at current leverage"
+        raise OrderRefused(text, Status.PERP_MAX_POSITION_REJECTED)
+
+
+def open_interest(venue: PaperVenue, coin: str) -> Decimal:
+    """Return the users' positions in a coin, long and short added up."""
+    return sum((abs(account.szi(coin)) for account in venue.accounts.values()), Decimal(0))
+
+
+def is_capped(venue: PaperVenue, market: Market) -> bool:
+    """Tell whether a coin has reached its open-interest cap."""
+    cap = market.open_interest_cap
+    return cap is not None and open_interest(venue, market.perp.coin) * market.mark >= cap
+
+
+def _check_open_interest(venue: PaperVenue, account: Account, market: Market, order: Order) -> None:
+    szi = account.szi(order.coin)
+    after = szi + (order.sz if order.is_buy else -order.sz)
+    if abs(after) <= abs(szi) or not is_capped(venue, market):
+        return
+    if would_match(venue, order):
+        is_flip = szi * after < 0
+        text = "Order would increase open interest while open interest is capped"
+        flip, increase = Status.POSITION_FLIP_AT_CAP_REJECTED, Status.POSITION_INCREASE_AT_CAP_REJECTED
+        raise OrderRefused(text, flip if is_flip else increase)
+    is_aggressive = order.limit_px > market.oracle if order.is_buy else order.limit_px < market.oracle
+    if is_aggressive:
+        text = "Order rejected due to price more aggressive than oracle while at open interest cap"
+        raise OrderRefused(text, Status.TOO_AGGRESSIVE_AT_CAP_REJECTED)

@@ -1,0 +1,24 @@
+"""All L1 actions by their type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from paper.engine.accounts import Account
+from paper.engine.orders import Origin
+from paper.hyperliquid import account_actions, actions, sub_accounts, twap_actions, vault_actions
+from paper.hyperliquid.node import Node
+
+Json = dict[str, Any]
+Handler = Callable[[Node, Account, Json, Origin], Json]
+
+ACTIONS: dict[str, Handler] = {
+    **actions.ACTIONS,
+    **account_actions.ACTIONS,
+    **twap_actions.ACTIONS,
+    **sub_accounts.ACTIONS,
+    **vault_actions.ACTIONS,
+}
+# What only an account with a key of its own may do.
+VAULT_FORBIDDEN = {*sub_accounts.ACTIONS, *vault_actions.ACTIONS, "setReferrer", "registerReferrer"}
