@@ -20,6 +20,7 @@ from domain.reconciliation import Difference as Named
 from domain.supervision import ReconcileRequest
 from storage.base import Reconciliations
 from storage.journal import Fills, Intents
+from storage.ledgers import OPENING
 from storage.records import Difference, FoundDifference, Ledger, LiveRow, Transfer
 from venues.base import VenueDirectory
 
@@ -192,15 +193,22 @@ class Reconciler:
         flagged = tuple(each.note for each in counted if self.books.repair(each.id, "flagged"))
         gaps = [each for each in result.open if each.kind == DifferenceKind.MISSED_FILL.value and each.counted_at]
         repairs = self._read_all(account, result.ledger.added_at) if gaps else ()
+        older = self._take_over(account, gaps) if gaps else ()
         # Fills that wait for their second look have to be seen by it.
         waits = len(counted) < len(manual)
         return replace(
             result,
             flagged=flagged,
-            repairs=(*result.repairs, *repairs),
+            repairs=(*result.repairs, *repairs, *(f"took over {plain(gap.amount)} {gap.coin}" for gap in older)),
             flagged_to=result.flagged_to if waits else flagged_to,
-            open=tuple(each for each in result.open if each not in counted),
+            open=tuple(each for each in result.open if each not in counted and each not in older),
         )
+
+    def _take_over(self, account: AccountRef, gaps: list[Difference]) -> tuple[Difference, ...]:
+        """Take over positions on coins without a single fill since the account was added: they were there before it."""
+        traded = {total.coin for total in self.books.ledger(account.account_id).totals}
+        older = (gap for gap in gaps if gap.coin not in traded)
+        return tuple(gap for gap in older if self.books.repair(gap.id, OPENING))
 
     def _read_all(self, account: AccountRef, since: datetime) -> tuple[str, ...]:
         venue = self.venues.of(account.venue, account.network)
@@ -210,7 +218,7 @@ class Reconciler:
 
 def _compare(portfolio: Portfolio, ledger: Ledger, opening_cash: Money) -> tuple[Named, ...]:
     books = Books(
-        positions={total.coin: total.size for total in ledger.totals},
+        positions=dict(ledger.openings) | {total.coin: total.size for total in ledger.totals},
         opening_cash=opening_cash,
         realised_pnl=Money(sum((total.closed_pnl for total in ledger.totals), ZERO)),
         fees=Money(sum((total.fees for total in ledger.totals), ZERO)),
@@ -231,7 +239,7 @@ def _opening_cash(request: ReconcileRequest, ledger: Ledger, moved: tuple[Transf
         return Money(ZERO)
     first = ledger.first_equity
     earlier = sum((each.amount for each in moved if each.time <= first.time), ZERO)
-    return Money(first.equity - earlier)
+    return Money(first.equity - first.unrealised - first.realised - earlier)
 
 
 def _found(named: tuple[Named, ...], ledger: Ledger) -> tuple[FoundDifference, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -10,14 +11,20 @@ from domain.accounts import AccountRef
 from domain.money import Money, Price, Quantity
 from domain.orders import OrderKey, Side
 
+OPENING = "taken over"
+"""How a difference is repaired that is a position from before the account was added."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EquityPoint:
-    """One point of the equity curve, by the venue's clock."""
+    """One point of the equity curve, by the venue's clock. `realised` is what the journaled fills had realised until then, after
+    their fees; it is read for the first point alone."""
 
     account_id: str
     time: datetime
     equity: Money
+    unrealised: Money = Money(Decimal(0))
+    realised: Money = Money(Decimal(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +81,7 @@ class Ledger:
     transferred: Money = Money(Decimal(0))
     live: tuple[LiveRow, ...] = ()
     first_equity: EquityPoint | None = None
+    openings: Mapping[str, Quantity] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, exists, func, insert, literal, select, update
@@ -85,8 +86,10 @@ def _replace(connection: Connection, account: AccountRef, portfolio: Portfolio) 
 def _add_point(connection: Connection, portfolio: Portfolio) -> None:
     points = equity_points.c
     recent = exists().where(points.account_id == portfolio.account_id, points.time > portfolio.as_of - POINT_EVERY)
-    wanted = select(literal(portfolio.account_id), literal(portfolio.as_of), literal(portfolio.equity)).where(~recent)
-    columns = [points.account_id, points.time, points.equity]
+    unrealised = sum((held.unrealised_pnl for held in portfolio.positions if held.size), Decimal(0))
+    values = (portfolio.account_id, portfolio.as_of, portfolio.equity, unrealised)
+    wanted = select(*(literal(value) for value in values)).where(~recent)
+    columns = [points.account_id, points.time, points.equity, points.unrealised]
     connection.execute(insert(equity_points).from_select(columns, wanted))
 
 

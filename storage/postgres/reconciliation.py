@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.errors import Refused
 from domain.money import Money, Quantity
+from storage.ledgers import OPENING
 from storage.postgres.accounts import account_ref
 from storage.postgres.engine import transaction
 from storage.postgres.supervision import live_row, select_live
@@ -31,6 +32,8 @@ _MOVED = text(
     "select coalesce(sum(amount) filter (where kind = 'funding'), 0) as funding,"
     " coalesce(sum(amount) filter (where kind <> 'funding'), 0) as transferred from transfers where account_id = :account"
 )
+
+_REALISED = text("select coalesce(sum(closed_pnl - fee), 0) from fills where account_id = :account and time <= :until")
 
 
 class PostgresReconciliations:
@@ -59,6 +62,7 @@ class PostgresReconciliations:
                 transferred=Money(Decimal(moved.transferred)),
                 live=tuple(live_row(found) for found in connection.execute(live)),
                 first_equity=_first_equity(connection, account_id),
+                openings=_openings(connection, account_id),
             )
 
     def record_transfers(self, transfers_: tuple[Transfer, ...]) -> int:
@@ -160,7 +164,20 @@ def _forget(connection: Connection, gone: list[Row[Any]], at: datetime) -> None:
 def _first_equity(connection: Connection, account_id: str) -> EquityPoint | None:
     mine = equity_points.c.account_id == account_id
     row = connection.execute(select(equity_points).where(mine).order_by(equity_points.c.time).limit(1)).first()
-    return None if row is None else EquityPoint(account_id=account_id, time=row.time, equity=Money(row.equity))
+    if row is None:
+        return None
+    equity, unrealised = Money(row.equity), Money(row.unrealised)
+    earlier = connection.execute(_REALISED, {"account": account_id, "until": row.time}).scalar_one()
+    return EquityPoint(
+        account_id=account_id, time=row.time, equity=equity, unrealised=unrealised, realised=Money(Decimal(earlier))
+    )
+
+
+def _openings(connection: Connection, account_id: str) -> dict[str, Quantity]:
+    """Positions that were there before the account was ours, as accepted by `repair(..., OPENING)`."""
+    mine = (differences.c.account_id == account_id, differences.c.repair == OPENING)
+    rows = connection.execute(select(differences.c.coin, differences.c.amount).where(*mine))
+    return {row.coin: Quantity(row.amount) for row in rows}
 
 
 def _totals(row: Row[Any]) -> CoinTotals:

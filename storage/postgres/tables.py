@@ -78,6 +78,7 @@ equity_points = Table(
     Column("account_id", Text, nullable=False),
     Column("time", TIME, nullable=False),
     Column("equity", NUMBER, nullable=False),
+    Column("unrealised", NUMBER, nullable=False, server_default="0"),  # the part of the equity that is no cash
     PrimaryKeyConstraint("account_id", "time"),
 )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -21,6 +22,7 @@ from domain.limits import MODERATE
 from domain.supervision import BreakerReset, ReconcileOutcome, ReconcileRequest, ShardReport, ShardRun
 from runtime.secrets import KeyRing
 from storage.postgres.accounts import PostgresAccounts
+from storage.postgres.engine import transaction
 from storage.postgres.risk import PostgresRiskBook
 from tests.integration.fleet_desk import FleetDesk
 from tests.stack.paper import Paper
@@ -81,6 +83,40 @@ def test_a_trade_by_hand_is_named_on_the_second_look(desk: FleetDesk) -> None:
     assert outcomes[-1].unexplained == 0
     after = reconcile(desk, account, outcomes[-1])
     assert (after.flagged, after.look_again) == ((), None)
+
+
+def test_a_position_from_before_the_account_was_added_is_taken_over(desk: FleetDesk) -> None:
+    account = desk.bench.account("olga")
+    desk.bench.paper.post("trade", user=account.address, coin="ETH", side="buy", sz="0.5")
+    time.sleep(2)  # the account is added after the trade and its fill, by the database's clock as well
+    with transaction(desk.bench.engine) as connection:
+        # Fills are read from five minutes before the cursor on, so this one is as good as years old.
+        change = (
+            "update accounts set created_at = now(), fills_cursor = now() + interval '5 minutes' where id = :account"
+        )
+        connection.execute(text(change), {"account": account.account_id})
+    desk.agent(account)
+    outcomes = [reconcile(desk, account)]
+    deadline = time.monotonic() + 60
+    while outcomes[-1].look_again is not None or len(outcomes) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(1)
+        outcomes.append(reconcile(desk, account, outcomes[-1]))
+    desk.bench.paper.post("trade", user=account.address, coin="ETH", side="sell", sz="0.2")
+    later = reconcile(desk, account, outcomes[-1])
+    assert [outcome.unexplained for outcome in (*outcomes, later)] == [Decimal(0)] * (len(outcomes) + 1)
+    taken = desk.rows("select coin, amount from differences where repair = 'taken over'")
+    assert [(row.coin, row.amount) for row in taken] == [("ETH", Decimal("0.5"))]
+
+
+def test_a_fill_from_just_before_the_account_was_added_is_not_paid_for_twice(desk: FleetDesk) -> None:
+    account = desk.bench.account("otto")
+    desk.bench.paper.post("trade", user=account.address, coin="ETH", side="buy", sz="0.5")
+    desk.agent(account)
+    outcomes = [reconcile(desk, account)]
+    outcomes.append(reconcile(desk, account, outcomes[-1]))
+    assert [outcome.unexplained for outcome in outcomes] == [Decimal(0), Decimal(0)]
+    assert not desk.rows("select * from differences where kind = 'unexplained'")
 
 
 def test_a_fill_that_the_stream_missed_is_recorded_and_bound(desk: FleetDesk) -> None:

@@ -98,6 +98,7 @@ CREATE TABLE equity_points (
   account_id TEXT NOT NULL,
   time TIMESTAMP WITH TIME ZONE NOT NULL,
   equity NUMERIC NOT NULL,
+  unrealised NUMERIC DEFAULT '0' NOT NULL,
   PRIMARY KEY (account_id, time)
 );
 
