@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 CALL_TIMEOUT = timedelta(seconds=10)
 AT_ONCE = 20
+TAKEN_WITHIN = timedelta(seconds=2)
+_LOOK_SECONDS = 0.05
 FAILING_ATTEMPTS = 3
 """Attempts of one workflow task from which an execution counts as stuck: one may fail by a lost worker, not three."""
 
@@ -57,9 +59,19 @@ class TemporalExecutions:
         return self._reach([(ids.intent(intent_id), "fill_recorded", FillRecorded(trade_ids=trade_ids))]) == 1
 
     def call_agents(self, agents: tuple[tuple[str, str], ...], *, signal: str, reason: str, by: str) -> int:
-        """Send one signal to agents, each (user, agent); returns how many were reached."""
-        told = Reason(text=reason, by=by)
-        return self._reach((ids.agent(user, agent), signal, told) for user, agent in agents)
+        """Send one signal to agents, each (user, agent), no faster than they take it; returns how many were reached.
+
+        A backlog older than the sticky time-out makes the server hand each task out again with its whole history: a
+        thousand agents were told in 10 s and took 46 s to hear it, with every close behind them.
+        """
+        told, reached, before = Reason(text=reason, by=by), 0, ""
+        for start in range(0, len(agents), AT_ONCE):
+            names = [ids.agent(user, agent) for user, agent in agents[start : start + AT_ONCE]]
+            reached += self._reach((name, signal, told) for name in names)
+            if before:
+                self._wait(self._taken(before))
+            before = names[-1]
+        return reached
 
     def wake_account(self, account: AccountRef, *, reason: str, coin: str = "") -> None:
         """Start the AccountWorkflow unless it runs, and wake it."""
@@ -78,6 +90,21 @@ class TemporalExecutions:
                 return False
             raise
         return True
+
+    async def _taken(self, workflow_id: str) -> None:
+        """Wait until a workflow has taken what it was told; not for long, since one may be stuck."""
+        deadline = self._loop.time() + TAKEN_WITHIN.total_seconds()
+        handle = self._client.get_workflow_handle(workflow_id)
+        while self._loop.time() < deadline:
+            try:
+                found = await handle.describe(rpc_timeout=CALL_TIMEOUT)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return
+                raise
+            if not found.raw_description.HasField("pending_workflow_task"):
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _owner(self, intent_id: str) -> OwnerState:
         try:
