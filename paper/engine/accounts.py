@@ -150,6 +150,8 @@ class Account:
     abstraction: str = "disabled"
     own_code: str = ""
     referred_by: str = ""
+    signers: tuple[str, ...] = ()
+    threshold: int = 0
 
     def szi(self, coin: str) -> Decimal:
         """Return the signed position in a coin."""

@@ -63,6 +63,8 @@ class Settings:
     """Whether a master without any money loses its agents."""
     agent_removal_ms: int = 5_000
     """How long after a removal the same master can approve no agent."""
+    activation_fee: Decimal = Decimal(1)
+    """What a transfer to an address without an account costs its sender (USDC)."""
     vault_minimum: Decimal = Decimal(100)
     """Smallest first deposit of a vault's leader (USDC)."""
     vault_creation_fee: Decimal = Decimal(0)

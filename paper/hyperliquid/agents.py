@@ -11,6 +11,7 @@ DAY_MS = 86_400_000
 LONGEST_MS = 180 * DAY_MS
 DEFAULT_LIFE_MS = 90 * DAY_MS
 NAMED = 3
+NAMED_PER_SUB_ACCOUNT = 2
 NAME_LENGTH = 16
 VOLUME_PER_AGENT = Decimal(5_000_000)
 ZERO_ADDRESS = "0x" + "0" * 40
@@ -28,12 +29,22 @@ class Agent:
     approved_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentRules:
+    """What the venue's switches and the master's sub-accounts say of an approval."""
+
+    zero_revokes: bool = True
+    sub_accounts: int = 0
+    removal_ms: int = 0
+
+
 @dataclass(slots=True)
 class Agents:
     """All live approvals by agent address; `retired` addresses were replaced, revoked or ran out."""
 
     live: dict[str, Agent] = field(default_factory=dict)
     retired: dict[str, Agent] = field(default_factory=dict)
+    removed_ms: dict[str, int] = field(default_factory=dict)
 
     def find(self, address: str, now_ms: int) -> Agent | None:
         """Return the approval of an address while it is valid."""
@@ -46,17 +57,20 @@ class Agents:
         return sorted(mine, key=lambda agent: agent.approved_ms)
 
     def approve(
-        self, master: str, address: str, full_name: str, now_ms: int, volume: Decimal, *, zero_revokes: bool
+        self, master: str, address: str, full_name: str, now_ms: int, volume: Decimal, *, limits: AgentRules
     ) -> list[str]:
         """Approve an agent, replacing the one of the same name; returns the addresses whose approval changed."""
         name, valid_until = _parse(full_name, now_ms)
         previous = [agent for agent in self.live.values() if agent.master == master and agent.name == name]
-        if address == ZERO_ADDRESS and zero_revokes:
+        if now_ms - self.removed_ms.get(master, -limits.removal_ms) < limits.removal_ms:
+            raise ActionRefused("User has pending agent removal")
+        if address == ZERO_ADDRESS and limits.zero_revokes:
+            self.removed_ms[master] = now_ms
             return self._retire(previous)
         if address in self.live or address in self.retired:
             raise ActionRefused("Extra agent already used.")
         named = [agent for agent in self.of(master, now_ms) if agent.name and agent.name != name]
-        limit = NAMED + int(volume / VOLUME_PER_AGENT)
+        limit = NAMED + NAMED_PER_SUB_ACCOUNT * limits.sub_accounts + int(volume / VOLUME_PER_AGENT)
         if name and len(named) >= limit:
             text = f"Too many extra agents for cumulative volume traded. Current limit is {limit}"
             raise ActionRefused(text)
@@ -64,6 +78,10 @@ class Agents:
         agent = Agent(address=address, master=master, name=name, valid_until=valid_until, approved_ms=now_ms)
         self.live[address] = agent
         return [*changed, address]
+
+    def prune(self, master: str) -> list[str]:
+        """Take all agents from a master; returns their addresses."""
+        return self._retire([agent for agent in self.live.values() if agent.master == master])
 
     def _retire(self, agents: list[Agent]) -> list[str]:
         for agent in agents:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from paper.engine.accounts import Account
@@ -12,6 +12,7 @@ from paper.engine.owned import run_by
 from paper.hyperliquid import transfers
 from paper.hyperliquid.l1 import ACTIONS, VAULT_FORBIDDEN
 from paper.hyperliquid.limits import BATCHES, batch_length
+from paper.hyperliquid.multi_sig import check_signatures
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.parsing import address, canonical, typed
 from paper.hyperliquid.signing import CHAIN, USER_SIGNED, BadSignature, recover_l1, recover_user_signed
@@ -19,7 +20,8 @@ from paper.hyperliquid.signing import CHAIN, USER_SIGNED, BadSignature, recover_
 Json = dict[str, Any]
 BATCH_LIMIT = 200
 EXPIRED_COST = 5
-OK: Json = {"status": "ok", "response": {"type": "default"}}
+# The venue's own words for this are not known.
+MULTI_SIG_ONLY = "Multi-sig user may only act through a multi-sig action."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ def read_envelope(body: Any) -> Envelope:
     row = typed(body, dict)
     action = typed(row.get("action"), dict)
     kind = typed(action.get("type"), str)
-    if kind not in ACTIONS and kind not in transfers.ACTIONS:
+    if kind not in ACTIONS and kind not in transfers.ACTIONS and kind != "multiSig":
         raise Unparsable(f"unknown action {kind}")
     expires = row.get("expiresAfter")
     vault = row.get("vaultAddress")
@@ -63,14 +65,20 @@ def run(node: Node, envelope: Envelope) -> Json:
 
 
 def _run(node: Node, envelope: Envelope) -> Json:
+    if envelope.action["type"] == "multiSig":
+        return _run_multi_sig(node, envelope)
     if envelope.action["type"] in USER_SIGNED:
         return _run_user_signed(node, envelope)
-    return _run_l1(node, envelope)
-
-
-def _run_l1(node: Node, envelope: Envelope) -> Json:
     signer = _l1_signer(envelope)
-    account = _target(node, _account_of(node, signer), envelope)
+    account = _account_of(node, signer)
+    if account.signers:
+        raise ActionRefused(MULTI_SIG_ONLY)
+    return _act(node, account, envelope, signer)
+
+
+def _act(node: Node, master: Account, envelope: Envelope, signer: str) -> Json:
+    """Run an L1 action for an account that its signers may act for."""
+    account = _target(node, master, envelope)
     now = node.venue.now()
     expires = envelope.expires_after
     is_late = expires is not None and now > expires
@@ -82,11 +90,15 @@ def _run_l1(node: Node, envelope: Envelope) -> Json:
         raise ActionRefused("Action already expired")
     if envelope.action["type"] in BATCHES and batch_length(envelope.action) > BATCH_LIMIT:
         raise ActionRefused("Signed action over weight limit of 200.")
-    counts = node.venue.settings.throttled_counts
-    node.limits.count_action(account, envelope.action, now, throttled_counts=counts)
-    node.venue.touch(account)
+    _count(node, account, envelope.action, now)
     origin = Origin(signer=signer, nonce=envelope.nonce, expires_after=expires)
     return ACTIONS[envelope.action["type"]](node, account, envelope.action, origin)
+
+
+def _count(node: Node, account: Account, action: Json, now: int) -> None:
+    settings = node.venue.settings
+    node.limits.count_action(account, action, now, settings)
+    node.venue.touch(account)
 
 
 def _l1_signer(envelope: Envelope) -> str:
@@ -133,6 +145,14 @@ def _run_user_signed(node: Node, envelope: Envelope) -> Json:
     account = node.venue.account(signer)
     if account is None or action.get("hyperliquidChain") != CHAIN:
         raise ActionRefused(f"Must deposit before performing actions. User: {signer}")
+    if account.signers:
+        raise ActionRefused(MULTI_SIG_ONLY)
+    return _transfer(node, account, envelope, signer)
+
+
+def _transfer(node: Node, account: Account, envelope: Envelope, signer: str) -> Json:
+    """Run a user-signed action for the account itself."""
+    action = envelope.action
     if envelope.vault is not None:
         raise ActionRefused("Vault may not perform this action.")
     if envelope.expires_after is not None:
@@ -141,6 +161,17 @@ def _run_user_signed(node: Node, envelope: Envelope) -> Json:
         raise ActionRefused("Nonce mismatch.")
     now = node.venue.now()
     _use_nonce(node, signer, envelope.nonce, now)
-    node.limits.count_action(account, action, now, throttled_counts=node.venue.settings.throttled_counts)
-    node.venue.touch(account)
+    _count(node, account, action, now)
     return transfers.ACTIONS[action["type"]](node, account, action)
+
+
+def _run_multi_sig(node: Node, envelope: Envelope) -> Json:
+    account, sender, inner = check_signatures(
+        node, envelope.action, envelope.nonce, envelope.vault, envelope.expires_after, envelope.signature
+    )
+    inside = replace(envelope, action=inner)
+    if inner.get("type") in transfers.ACTIONS:
+        return _transfer(node, account, inside, sender)
+    if inner.get("type") not in ACTIONS:
+        raise Unparsable(f"unknown action {inner.get('type')}")
+    return _act(node, account, inside, sender)

@@ -17,6 +17,7 @@ from paper.hyperliquid import (
     info_spot,
     info_twaps,
     info_vaults,
+    multi_sig,
     wire,
 )
 from paper.hyperliquid.node import Node
@@ -114,6 +115,11 @@ def _capped(venue: PaperVenue) -> list[str]:
     return [market.perp.coin for market in venue.perp_markets if is_capped(venue, market)]
 
 
+def _signers(node: Node, row: Json, as_of: int | None) -> Any:
+    del as_of
+    return multi_sig.signers_of(node, user_of(row))
+
+
 _DELEGATOR_SUMMARY = {
     "delegated": "0.0",
     "undelegated": "0.0",
@@ -161,6 +167,7 @@ READS: dict[str, Read] = {
     "subAccounts": of_account(info_people.sub_accounts),
     "subAccounts2": of_account(info_people.sub_accounts_by_dex),
     "userAbstraction": of_account(info_people.abstraction),
+    "userToMultiSigSigners": _signers,
     "userDexAbstraction": fixed_of_user(None),
     "portfolio": of_account(info_portfolio.portfolio),
     "vaultDetails": info_vaults.vault_details,

@@ -8,17 +8,18 @@ from typing import Any
 
 from paper.engine.accounts import Account
 from paper.engine.errors import ActionRefused
+from paper.engine.settings import Settings
 
 Json = dict[str, Any]
 WEIGHT_PER_MINUTE = 1200
 MINUTE_MS = 60_000
 BUFFER = 10_000
-CANCEL_BONUS = 100_000
 THROTTLED_EVERY_MS = 10_000
 LIGHT = {"l2Book", "allMids", "clearinghouseState", "orderStatus", "spotClearinghouseState", "exchangeStatus"}
 PER_TWENTY = {
     "recentTrades", "historicalOrders", "userFills", "userFillsByTime", "fundingHistory", "userFunding",
-    "userNonFundingLedgerUpdates",
+    "userNonFundingLedgerUpdates", "twapHistory", "userTwapSliceFills", "userTwapSliceFillsByTime", "delegatorHistory",
+    "delegatorRewards",
 }  # fmt: skip
 BATCHES = {"order": "orders", "cancel": "cancels", "cancelByCloid": "cancels", "batchModify": "modifies"}
 
@@ -79,15 +80,15 @@ class Limits:
             self.totals[ip] -= spent.popleft()[1]
         return self.totals.get(ip, 0)
 
-    def count_action(self, account: Account, action: Json, now_ms: int, *, throttled_counts: bool) -> None:
+    def count_action(self, account: Account, action: Json, now_ms: int, settings: Settings) -> None:
         """Count an action against its account; raises ActionRefused when the account has none left."""
         count = batch_length(action)
         cap = requests_cap(account)
         if str(action.get("type")).startswith("cancel"):
-            cap = min(cap + CANCEL_BONUS, 2 * cap)
+            cap = min(cap + settings.cancel_bonus, 2 * cap)
         if self.is_on and account.requests_used + count > cap:
             if now_ms - account.last_throttled_ms < THROTTLED_EVERY_MS:
-                if throttled_counts:
+                if settings.throttled_counts:
                     account.last_throttled_ms = now_ms
                 raise ActionRefused(_too_many(account, cap))
             account.last_throttled_ms = now_ms

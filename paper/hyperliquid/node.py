@@ -36,6 +36,13 @@ class Node:
         """Return the market time now."""
         return self.feed.clock.at(self.venue.clock())
 
+    def note_agents(self, changed: list[str]) -> None:
+        """Store changed approvals; a pruned agent's nonces are forgotten, which is why its address must not be reused."""
+        for agent in changed:
+            self.venue.changes.agents[agent] = None
+            if agent in self.agents.retired:
+                self.nonces.forget(agent)
+
     def commit(self) -> None:
         """Make everything that changed durable, then tell the streams."""
         changes = self.venue.drain()

@@ -24,6 +24,23 @@ USER_SIGNED: dict[str, tuple[str, tuple[Field, ...]]] = {
     "withdraw3": ("Withdraw", (("destination", "string"), ("amount", "string"), ("time", "uint64"))),
     "usdClassTransfer": ("UsdClassTransfer", (("amount", "string"), ("toPerp", "bool"), ("nonce", "uint64"))),
     "approveAgent": ("ApproveAgent", (("agentAddress", "address"), ("agentName", "string"), ("nonce", "uint64"))),
+    "spotSend": (
+        "SpotSend",
+        (("destination", "string"), ("token", "string"), ("amount", "string"), ("time", "uint64")),
+    ),
+    "sendAsset": (
+        "SendAsset",
+        (
+            ("destination", "string"),
+            ("sourceDex", "string"),
+            ("destinationDex", "string"),
+            ("token", "string"),
+            ("amount", "string"),
+            ("fromSubAccount", "string"),
+            ("nonce", "uint64"),
+        ),
+    ),
+    "convertToMultiSigUser": ("ConvertToMultiSigUser", (("signers", "string"), ("nonce", "uint64"))),
     "approveBuilderFee": ("ApproveBuilderFee", (("maxFeeRate", "string"), ("builder", "address"), ("nonce", "uint64"))),
 }
 
@@ -43,10 +60,13 @@ def _domain(name: str, chain_id: int) -> bytes:
 
 _EXCHANGE_DOMAIN = _domain("Exchange", 1337)
 _AGENT_TYPE = keccak(b"Agent(string source,bytes32 connectionId)")
+_SEND_MULTI_SIG_TYPE = keccak(
+    b"HyperliquidTransaction:SendMultiSig(string hyperliquidChain,bytes32 multiSigActionHash,uint64 nonce)"
+)
 _SOURCE_HASH = keccak(SOURCE.encode())
 
 
-def action_hash(action: dict[str, Any], nonce: int, vault: str | None, expires_after: int | None) -> bytes:
+def action_hash(action: dict[str, Any] | list[Any], nonce: int, vault: str | None, expires_after: int | None) -> bytes:
     """Return the connection id: the hash over the action as it was received, key order included."""
     data: bytes = msgpack.packb(action)
     data += nonce.to_bytes(8, "big")
@@ -57,7 +77,11 @@ def action_hash(action: dict[str, Any], nonce: int, vault: str | None, expires_a
 
 
 def recover_l1(
-    action: dict[str, Any], nonce: int, vault: str | None, expires_after: int | None, signature: dict[str, Any]
+    action: dict[str, Any] | list[Any],
+    nonce: int,
+    vault: str | None,
+    expires_after: int | None,
+    signature: dict[str, Any],
 ) -> str:
     """Return the lower-case address that signed an L1 action; raises BadSignature."""
     connection = action_hash(action, nonce, vault, expires_after)
@@ -65,10 +89,28 @@ def recover_l1(
     return recover(keccak(b"\x19\x01" + _EXCHANGE_DOMAIN + struct), signature)
 
 
-def recover_user_signed(action: dict[str, Any], signature: dict[str, Any]) -> str:
-    """Return the lower-case address that signed a user-signed action; raises BadSignature, KeyError on a missing field."""
-    name, fields = USER_SIGNED[action["type"]]
-    fields = (("hyperliquidChain", "string"), *fields)
+def recover_multi_sig_envelope(
+    action: dict[str, Any], nonce: int, vault: str | None, expires_after: int | None, signature: dict[str, Any]
+) -> str:
+    """Return who sent a multi-signature action: the signer over the hash of the action without its type."""
+    untagged = {key: value for key, value in action.items() if key != "type"}
+    struct = keccak(
+        _SEND_MULTI_SIG_TYPE
+        + keccak(CHAIN.encode())
+        + action_hash(untagged, nonce, vault, expires_after)
+        + _word(nonce)
+    )
+    domain = _domain("HyperliquidSignTransaction", int(action["signatureChainId"], 16))
+    return recover(keccak(b"\x19\x01" + domain + struct), signature)
+
+
+def recover_user_signed(action: dict[str, Any], signature: dict[str, Any], extra: tuple[Field, ...] = ()) -> str:
+    """Return the lower-case address that signed a user-signed action; raises BadSignature, KeyError on a missing field.
+
+    Signers of a multi-signature action sign `extra` fields between the chain and the action's own.
+    """
+    name, own = USER_SIGNED[action["type"]]
+    fields = (("hyperliquidChain", "string"), *extra, *own)
     # The SDK signs an absent agent name as the empty string and then leaves the key out.
     message = {"agentName": "", **{key: value for key, value in action.items() if value is not None}}
     kind = f"HyperliquidTransaction:{name}(" + ",".join(f"{kind} {key}" for key, kind in fields) + ")"

@@ -20,6 +20,7 @@ from paper.hyperliquid.node import Node
 
 __all__ = ["HOUR_MS", "run_market", "tick", "update_prices"]
 OVERHANG = 5
+PRUNE_EVERY = 40
 TAPE = Random(0)
 _TAPE_SIZE = Decimal("0.02")
 
@@ -61,6 +62,8 @@ def tick(node: Node) -> None:
     for market in venue.markets.values():
         _print_trade(node, market)
     run_market(node, with_liquidation=node.ticks % 4 == 0)
+    if venue.settings.prune_unfunded_agents and node.ticks % PRUNE_EVERY == 0:
+        _prune_agents(node)
     node.ticks += 1
     _cancel_scheduled(node)
     run_twaps(venue)
@@ -82,6 +85,18 @@ def run_market(node: Node, *, with_liquidation: bool = True) -> None:
     if with_liquidation:
         liquidate_all(venue)
         settle(venue)
+
+
+def _prune_agents(node: Node) -> None:
+    """Take the agents of masters that have nothing left."""
+    venue = node.venue
+    owners = {account.master for account in venue.accounts.values()}
+    for master in {agent.master for agent in node.agents.live.values()}:
+        account = venue.accounts[master]
+        # What a master owns elsewhere, in sub-accounts and vaults, keeps its agents alive.
+        owns = account.positions or account.tokens or master in owners
+        if account.cash <= 0 and account.spot_usdc <= 0 and not owns:
+            node.note_agents(node.agents.prune(master))
 
 
 def _pay_hours(node: Node, hour: int) -> None:

@@ -6,16 +6,22 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from paper.engine.accounts import Account
+from paper.engine.accounts import Account, AccountKind
 from paper.engine.errors import ActionRefused, Unparsable
 from paper.engine.margin import withdrawable
+from paper.engine.owned import owned_by, run_by
+from paper.engine.spot import USDC
+from paper.engine.spot import available as spot_available
+from paper.hyperliquid.agents import AgentRules
+from paper.hyperliquid.answers import OK
+from paper.hyperliquid.multi_sig import convert
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.parsing import address, decimal, typed
+from paper.hyperliquid.token_transfers import receiver_of, send_asset, send_token
 from paper.hyperliquid.wire import usd
 
 Json = dict[str, Any]
 Handler = Callable[[Node, Account, Json], Json]
-OK: Json = {"status": "ok", "response": {"type": "default"}}
 WITHDRAWAL_FEE = Decimal(1)
 
 
@@ -32,12 +38,13 @@ def approve_agent(node: Node, account: Account, action: Json) -> Json:
         typed(name, str),
         node.venue.now(),
         account.volume,
-        zero_revokes=settings.zero_address_revokes,
+        limits=AgentRules(
+            zero_revokes=settings.zero_address_revokes,
+            sub_accounts=len(owned_by(node.venue, account.address, AccountKind.SUB_ACCOUNT)),
+            removal_ms=settings.agent_removal_ms,
+        ),
     )
-    for agent in changed:
-        node.venue.changes.agents[agent] = None
-        if agent in node.agents.retired:
-            node.nonces.forget(agent)
+    node.note_agents(changed)
     return OK
 
 
@@ -67,12 +74,16 @@ def send_usd(node: Node, account: Account, action: Json) -> Json:
         raise ActionRefused("Invalid send")
     if amount > withdrawable(node.venue, account):
         raise ActionRefused("Insufficient balance for withdrawal.")
-    receiver = node.venue.open_account(target)
+    if target not in node.venue.accounts and amount + node.venue.settings.activation_fee > withdrawable(
+        node.venue, account
+    ):
+        raise ActionRefused("Insufficient balance for withdrawal.")
+    receiver, fee = receiver_of(node.venue, account, target, spot=False)
     account.cash -= amount
     receiver.cash += amount
     delta: Json = {"type": "internalTransfer", "usdc": usd(amount), "user": account.address, "destination": target}
     for side in (account, receiver):
-        node.venue.add_ledger(side, delta | {"fee": "0.0"})
+        node.venue.add_ledger(side, delta | {"fee": usd(fee)})
     return OK
 
 
@@ -92,7 +103,8 @@ def withdraw(node: Node, account: Account, action: Json) -> Json:
 def transfer_class(node: Node, account: Account, action: Json) -> Json:
     """Run `usdClassTransfer`: between the perp and the spot balance."""
     amount, to_perp = _amount(action), typed(action.get("toPerp"), bool)
-    available = account.spot_usdc if to_perp else withdrawable(node.venue, account)
+    account = _named_sub_account(node, account, action)
+    available = spot_available(node.venue, account, USDC) if to_perp else withdrawable(node.venue, account)
     if amount > available:
         raise ActionRefused(
             "Insufficient balance for token transfer." if to_perp else "Insufficient balance for withdrawal."
@@ -104,10 +116,24 @@ def transfer_class(node: Node, account: Account, action: Json) -> Json:
     return OK
 
 
+def _named_sub_account(node: Node, account: Account, action: Json) -> Account:
+    """Return the sub-account that the amount names behind `subaccount:`, otherwise the signer's own account."""
+    _, mark, named = str(action["amount"]).partition(" subaccount:")
+    if not mark:
+        return account
+    sub = run_by(node.venue, address(named), account.address)
+    if sub is None:
+        raise ActionRefused(f"Vault not registered: {address(named)}")
+    return sub
+
+
 ACTIONS: dict[str, Handler] = {
     "approveAgent": approve_agent,
     "approveBuilderFee": approve_builder_fee,
     "usdSend": send_usd,
     "withdraw3": withdraw,
     "usdClassTransfer": transfer_class,
+    "spotSend": send_token,
+    "sendAsset": send_asset,
+    "convertToMultiSigUser": convert,
 }

@@ -16,7 +16,8 @@ from hyperliquid.utils.signing import (
 
 from paper.engine.accounts import Account
 from paper.engine.errors import ActionRefused
-from paper.hyperliquid.agents import Agents
+from paper.engine.settings import Settings
+from paper.hyperliquid.agents import AgentRules, Agents
 from paper.hyperliquid.limits import Limits, answer_weight, exchange_weight, info_weight
 from paper.hyperliquid.nonces import FUTURE_MS, KEPT, PAST_MS, Nonces
 from paper.hyperliquid.parsing import canonical
@@ -127,7 +128,7 @@ def test_only_the_hundred_highest_nonces_are_kept_and_lower_ones_are_refused() -
 
 
 def approve(agents: Agents, address: str, name: str, now: int = NOW) -> list[str]:
-    return agents.approve("0xmaster", address, name, now, Decimal(0), zero_revokes=True)
+    return agents.approve("0xmaster", address, name, now, Decimal(0), limits=AgentRules(zero_revokes=True))
 
 
 def test_an_agent_of_the_same_name_is_replaced_and_its_address_is_never_taken_again() -> None:
@@ -183,8 +184,8 @@ def test_the_weight_of_a_minute_is_limited_and_comes_back() -> None:
 
 def test_an_account_without_requests_left_may_send_one_in_ten_seconds_and_cancels_longer() -> None:
     limits, account = Limits(), Account(address="0xa", requests_used=10_000)
-    limits.count_action(account, {"type": "order", "orders": [{}]}, NOW, throttled_counts=False)
+    limits.count_action(account, {"type": "order", "orders": [{}]}, NOW, Settings(throttled_counts=False))
     with pytest.raises(ActionRefused, match="Too many cumulative requests sent"):
-        limits.count_action(account, {"type": "order", "orders": [{}]}, NOW + 9_999, throttled_counts=False)
-    limits.count_action(account, {"type": "cancel", "cancels": [{}]}, NOW + 9_999, throttled_counts=False)
-    limits.count_action(account, {"type": "order", "orders": [{}]}, NOW + 10_000, throttled_counts=False)
+        limits.count_action(account, {"type": "order", "orders": [{}]}, NOW + 9_999, Settings(throttled_counts=False))
+    limits.count_action(account, {"type": "cancel", "cancels": [{}]}, NOW + 9_999, Settings(throttled_counts=False))
+    limits.count_action(account, {"type": "order", "orders": [{}]}, NOW + 10_000, Settings(throttled_counts=False))
