@@ -52,7 +52,10 @@ def send_token(node: Node, account: Account, action: Json) -> Json:
         put_token(account, token.name, amount, cost)
         raise
     put_token(receiver, token.name, amount, cost)
-    delta = _delta(venue, "spotTransfer", account.address, target, token, amount) | {"fee": fee}
+    # The recorded entry has the token before the parties, and the fee before the native one.
+    found = _delta(venue, "spotTransfer", account.address, target, token, amount) | {"fee": fee}
+    names = ("type", "token", "amount", "usdcValue", "user", "destination", "fee", "nativeTokenFee")
+    delta = {name: found[name] for name in names}
     for side in (account, receiver):
         venue.add_ledger(side, delta | {"nonce": action.get("time"), "feeToken": USDC if fee else ""})
     return OK
