@@ -120,6 +120,11 @@ class Holdings:
         """Find an account."""
         return self._accounts.ref(account_id)
 
+    def place(self, intent: Intent) -> tuple[Venue, AccountRef]:
+        """Find where an intent trades."""
+        account = self._accounts.ref(intent.account_id)
+        return self._venues.of(account.venue, account.network), account
+
     def rows(self, intent_id: str) -> tuple[OrderRow, ...]:
         """Read the rows of an intent."""
         return self._journal.orders_of(intent_id)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import logging
+from datetime import datetime, timedelta
 
 from activities.cancellation import Cancellation
 from activities.holdings import Holding, Holdings
 from activities.reducing import Reducing
-from domain.errors import Retryable
+from domain.errors import HoldfastError, Retryable
+from domain.fills import Fill
 from domain.instruments import round_price
-from domain.intents import Intent, Protection
+from domain.intents import TERMINAL_PHASES, Intent, Protection
 from domain.money import Price
 from domain.orders import LIVE_STATES, OrderAck, OrderState, TriggerKind
 from domain.watch import ProtectionReport
 from storage.journal import Intents, OrderRow
 
 _SOON = timedelta(milliseconds=400)
+
+_log = logging.getLogger(__name__)
 
 
 class Protecting:
@@ -42,6 +46,40 @@ class Protecting:
         self._drop_unwanted(intent, wanted)
         self._intents.mark_protected(intent.intent_id, holding.venue_now)
         return ProtectionReport(is_protected=True, protected_at=holding.venue_now)
+
+    def protect_at_once(self, intent: Intent, wanted: Protection) -> datetime | None:
+        """Protect a position that has just filled, where that was learned; when that was, or None for its owner to do it.
+
+        On a busy machine the way over the owner takes seconds: an answer, a workflow task, an activity, three questions. The steps
+        have the names that `protect` gives them, so that an owner may do the same at the same time.
+        """
+        if wanted == Protection():
+            return None
+        try:
+            if not self._place_first(intent, wanted):
+                return self.protect(intent, wanted).protected_at
+            return self._reducing.now(*self._holdings.place(intent))
+        except HoldfastError as error:
+            _log.warning("intent %s is not protected at once: %s", intent.intent_id, error)
+            return None
+
+    def guard(self, owner: str, fills: tuple[Fill, ...]) -> None:
+        """Protect what the streams saw fill and nobody has begun to protect: who sent the order may stand still or be dead."""
+        view = self._intents.view(owner)
+        if view is None or view.phase in TERMINAL_PHASES:
+            return
+        rows = self._holdings.rows(owner)
+        names = {row.client_id for row in rows if row.terms.is_opening}
+        if len(names) == len(rows) and not names.isdisjoint(fill.client_id for fill in fills):
+            self.protect_at_once(view.intent, Protection(stop_px=view.stop_px, take_profit_px=view.take_profit_px))
+
+    def _place_first(self, intent: Intent, wanted: Protection) -> bool:
+        """Place the first trigger of each kind without a look; whether all of them work."""
+        venue, account = self._holdings.place(intent)
+        return all(
+            self._reducing.protect_first(venue, account, intent, kind, px).state is OrderState.WORKING
+            for kind, px in wanted_triggers(wanted).items()
+        )
 
     def newest(self, intent: Intent, kind: TriggerKind) -> OrderRow | None:
         """The row of the newest trigger of a kind."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from activities.clock import VenueClock
@@ -46,6 +46,10 @@ class Reducing:
         stored = self._journal.approved_order(row.key) if row.state is OrderState.APPROVED else None
         return self._submission.submit(stored) if stored is not None else self._resolution.look(row)
 
+    def now(self, venue: Venue, account: AccountRef) -> datetime:
+        """Estimate the venue's time."""
+        return self._clock.now(venue, account)
+
     def close(self, venue: Venue, account: AccountRef, intent: Intent, held: HeldPosition) -> OrderAck:
         """Send the next close of a position as a reduce-only IOC over its whole size."""
         number = len(self.steps(intent.intent_id, "close")) + 1
@@ -69,12 +73,29 @@ class Reducing:
     ) -> OrderAck:
         """Send the next whole-position trigger of a kind."""
         number = len(self.steps(intent.intent_id, f"protect.{kind}")) + 1
-        side = held.side.opposite
-        instrument = venue.market.instrument(held.coin)
+        return self._trigger(venue, account, intent, held.side.opposite, kind, px, number)
+
+    def protect_first(
+        self, venue: Venue, account: AccountRef, intent: Intent, kind: TriggerKind, px: Price
+    ) -> OrderAck:
+        """Send the first trigger of a kind, or say how it stands; it needs no size, so no look at the position."""
+        return self._trigger(venue, account, intent, intent.side.opposite, kind, px, 1)
+
+    def _trigger(
+        self,
+        venue: Venue,
+        account: AccountRef,
+        intent: Intent,
+        side: Side,
+        kind: TriggerKind,
+        px: Price,
+        number: int,
+    ) -> OrderAck:
+        instrument = venue.market.instrument(intent.coin)
         trigger = Trigger(px=round_price(px, instrument), kind=kind, whole_position=True)
         worst = round_price(Price(trigger.px * (1 + _TRIGGER_BAND * side.sign)), instrument)
         terms = OrderTerms(
-            coin=held.coin,
+            coin=intent.coin,
             side=side,
             size=Quantity(ZERO),
             limit_px=worst,

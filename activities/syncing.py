@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Protocol
 
 from activities.ports import Executions
 from domain.accounts import AccountRef, Portfolio
@@ -19,6 +20,13 @@ _OVERLAP = timedelta(minutes=5)
 _log = logging.getLogger(__name__)
 
 
+class Guard(Protocol):
+    """Protects positions."""
+
+    def guard(self, owner: str, fills: tuple[Fill, ...]) -> None:
+        """Protect what has filled, unless somebody has begun to."""
+
+
 class AccountSync:
     """Keeps the read model and the fills journal; two may run at once, since all they write is idempotent."""
 
@@ -30,12 +38,14 @@ class AccountSync:
         fills: Fills,
         intents: Intents,
         executions: Executions | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self._venues = venues
         self._portfolios = portfolios
         self._fills = fills
         self._intents = intents
         self._executions = executions
+        self._guard = guard
 
     def sync(self, account: AccountRef) -> Portfolio:
         """Read and save the portfolio now, then the fills that led to it."""
@@ -65,9 +75,13 @@ class AccountSync:
             return
         for coin in sorted({fill.coin for fill in fresh}):
             owner = self._intents.owner(account.account_id, coin)
-            trade_ids = tuple(fill.trade_id for fill in fresh if fill.coin == coin)
+            fills = tuple(fill for fill in fresh if fill.coin == coin)
+            trade_ids = tuple(fill.trade_id for fill in fills)
             # What the answer to its opening order has told an owner is no news: a look would cost it an activity for each fill.
             if owner and not self._intents.knows(owner, account.account_id, trade_ids):
+                # First of all: a worker that stands still swallows the tasks of the owner until the server gives them up.
+                if self._guard is not None:
+                    self._guard.guard(owner, fills)
                 self._tell(owner, trade_ids)
 
     def _tell(self, owner: str, trade_ids: tuple[str, ...]) -> None:

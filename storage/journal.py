@@ -106,7 +106,10 @@ class Journal(Protocol):
         """Read the rows of an account (and coin) that may still trade."""
 
     def reserve_reducing(self, order: ApprovedOrder) -> OrderRow:
-        """Insert the row of a reducing step as APPROVED, or return the one that is there."""
+        """Insert the row of a reducing step as APPROVED, or return the one that is there.
+
+        Raises Refused(intent_ended) for a new trigger of an intent that is shown as ended: nobody would ever cancel it.
+        """
 
     def approved_order(self, key: OrderKey) -> ApprovedOrder | None:
         """Read the order as it was approved."""

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, and_, func, literal, select, text, up
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.errors import Refused
+from domain.intents import TERMINAL_PHASES, IntentPhase
 from domain.orders import (
     IN_FLIGHT_STATES,
     LIVE_STATES,
@@ -24,7 +25,7 @@ from storage.journal import OrderRow, SendClaim, Signer
 from storage.postgres.claims import Claim, Claims
 from storage.postgres.engine import load, transaction
 from storage.postgres.rows import order_row, order_values, select_orders
-from storage.postgres.tables import cancels, leverages, order_ids, orders
+from storage.postgres.tables import cancels, intents, leverages, order_ids, orders
 
 _HEAD = select(orders.c.account_id, orders.c.opening, orders.c.approved_at)
 
@@ -61,6 +62,8 @@ class PostgresJournal:
         if order.terms.is_opening:
             raise Refused("not_reduce_only", f"{order.key} would open; only an approval desk reserves that.")
         with transaction(self._engine) as connection:
+            if order.terms.trigger is not None:
+                _require_living(connection, order.key)
             connection.execute(insert(orders).values(**order_values(order)).on_conflict_do_nothing())
             return order_row(connection.execute(select_orders().where(_is(order.key))).one())
 
@@ -243,6 +246,14 @@ class _WriteAhead:
             )
         )
         return self._connection.execute(change).rowcount == 1
+
+
+def _require_living(connection: Connection, key: OrderKey) -> None:
+    """Lock the intent against its end until the row is there; an end that came first leaves nothing to protect."""
+    row = select(intents.c.phase).where(intents.c.id == key.intent_id).with_for_update(read=True)
+    phase = connection.execute(row).scalar_one_or_none()
+    if phase is not None and IntentPhase(phase) in TERMINAL_PHASES:
+        raise Refused("intent_ended", f"Intent {key.intent_id} has ended: {key.step} would protect nothing.")
 
 
 def _is(key: OrderKey) -> Any:
