@@ -1,8 +1,7 @@
 """Run the fault suite: `python -m tests.faults --runs 200 --seed 1 [--fault NAME] [--short] [--json] [--keep FOLDER]`.
 
 The last line is `runs=N duplicates=0 lost=0 orphans=0 unresolved=0 after_drain=0 unprotected_max_s=`; the exit code is 1 when any
-of them is broken. Seconds without protection are counted where no process was killed or stopped and nothing was overloaded on
-purpose; with those, they are shown apart.
+of them is broken. Seconds without protection are counted everywhere: through kills, stops and overload, for every account.
 """
 
 from __future__ import annotations
@@ -110,10 +109,7 @@ async def suite(home: Path, plan: list[Described], seed: int, at_once: int) -> T
                 tallies.setdefault(case.name, Tally()).add(verdict, time.monotonic() - began)
                 progress.advance(task)
 
-            # A worker that is killed disturbs every run beside it: those are measured apart.
-            for kills in (False, True):
-                beside = [one(n, case) for n, case in numbered if not case.is_alone and case.kills is kills]
-                await asyncio.gather(*beside)
+            await asyncio.gather(*(one(n, case) for n, case in numbered if not case.is_alone))
             for number, case in numbered:
                 if case.is_alone:
                     await one(number, case)
@@ -160,11 +156,10 @@ def report(total: Verdict, tallies: Tallies, runs: int, seed: int, *, as_json: b
         table = Table("case", "number", "runs", "failed", "median s", "max s", "unprotected s", title=f"seed {seed}")
         for name, tally in sorted(tallies.items(), key=lambda pair: (int(CASES[pair[0]].number), pair[0])):
             slowest, middle = max(tally.seconds), statistics.median(tally.seconds)
-            bare = max(tally.total.unprotected_s, tally.total.unprotected_disturbed_s)
-            figures_of = (f"{middle:.1f}", f"{slowest:.1f}", f"{bare:.1f}")
+            figures_of = (f"{middle:.1f}", f"{slowest:.1f}", f"{tally.total.unprotected_s:.1f}")
             table.add_row(name, CASES[name].number, str(len(tally.seconds)), str(tally.failed), *figures_of)
         Console(width=100).print(table)
-        print(f"notes={total.counts['notes']} unprotected_disturbed_max_s={total.unprotected_disturbed_s:.2f}")
+        print(f"notes={total.counts['notes']}")
     counted = " ".join(f"{kind}={total.counts[kind]}" for kind in KINDS)
     print(f"runs={runs} {counted} unprotected_max_s={total.unprotected_s:.2f}")
 

@@ -13,22 +13,20 @@ Case = Callable[[Run], Awaitable[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """A case, its number in the fault-suite page, whether it breaks what all runs share, whether it kills
-    workers, and how many accounts it needs."""
+    """A case, its number in the fault-suite page, whether it breaks what all runs share, and how many accounts it needs."""
 
     name: str
     number: str
     run: Case
     is_alone: bool = False
-    kills: bool = False
     accounts: int = 1
 
 
 CASES: dict[str, Described] = {
     case.name: case
     for case in (
-        Described(name="kill", number="1", run=crashes.kill_at_a_place, kills=True),
-        Described(name="kill_reducing", number="1", run=crashes.kill_while_protecting_or_closing, kills=True),
+        Described(name="kill", number="1", run=crashes.kill_at_a_place, is_alone=True),
+        Described(name="kill_reducing", number="1", run=crashes.kill_while_protecting_or_closing, is_alone=True),
         Described(name="lost_answer", number="2", run=answers.lost_answers),
         Described(name="temporal_killed", number="3", run=servers.temporal_killed, is_alone=True),
         Described(name="temporal_stopped", number="3", run=servers.temporal_stopped, is_alone=True),

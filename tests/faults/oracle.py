@@ -22,7 +22,8 @@ class Evidence:
     """What the witnesses say about one account after a run that has been wound down.
 
     `admitted` and `venue_fills` are the venue's log; `rows`, `fills`, `intents`, `slots` are the database; `running` names the
-    intents whose workflow still runs; `drained_at` is when a halt over this account was acknowledged as DRAINED.
+    intents whose workflow still runs; `drained_at` is when a halt over this account was acknowledged as DRAINED. `unreachable` are
+    the spans, in milliseconds of the venue's clock, in which no worker at all had a wire to the venue.
     """
 
     admitted: list[dict[str, Any]]
@@ -35,7 +36,7 @@ class Evidence:
     slots: list[dict[str, Any]]
     running: frozenset[str] = frozenset()
     drained_at: datetime | None = None
-    disturbed: bool = False
+    unreachable: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -45,7 +46,6 @@ class Verdict:
     counts: Counter[str] = field(default_factory=Counter)
     words: list[str] = field(default_factory=list)
     unprotected_s: float = 0.0
-    unprotected_disturbed_s: float = 0.0
 
     def complain(self, kind: str, words: str) -> None:
         """Note a violation."""
@@ -57,7 +57,6 @@ class Verdict:
         self.counts += other.counts
         self.words += other.words
         self.unprotected_s = max(self.unprotected_s, other.unprotected_s)
-        self.unprotected_disturbed_s = max(self.unprotected_disturbed_s, other.unprotected_disturbed_s)
 
     @property
     def is_clean(self) -> bool:
@@ -162,15 +161,15 @@ def _protected_in_time(evidence: Evidence, verdict: Verdict) -> None:
     for intent in evidence.intents:
         if intent["stop_px"] is None:
             continue
-        seconds = _unprotected(evidence, intent)
-        if evidence.disturbed:
-            verdict.unprotected_disturbed_s = max(verdict.unprotected_disturbed_s, seconds)
-        else:
-            verdict.unprotected_s = max(verdict.unprotected_s, seconds)
+        verdict.unprotected_s = max(verdict.unprotected_s, _unprotected(evidence, intent))
 
 
 def _unprotected(evidence: Evidence, intent: dict[str, Any]) -> float:
-    """Seconds from an intent's first fill at the venue to its first stop there, or to flat."""
+    """Seconds from an intent's first fill at the venue to its first stop there, or to flat.
+
+    Only what nobody could have used is left out: the spans in which no worker had a wire to the venue. Seconds that it takes to
+    notice a dead or a stopped worker count, since another one lives, and so do those of an overloaded machine.
+    """
     names = {f"0x{row['client_id']}": row for row in evidence.rows if row["intent_id"] == intent["id"]}
     opening = {o["oid"] for o in evidence.admitted if o["cloid"] in names and names[o["cloid"]]["opening"]}
     fills = [f for f in evidence.venue_fills if f["oid"] in opening]
@@ -179,4 +178,8 @@ def _unprotected(evidence: Evidence, intent: dict[str, Any]) -> float:
     stops = [o["time"] for o in evidence.admitted if o["cloid"] in names and o["trigger"] and o["status"] != "rejected"]
     closing = [o["time"] for o in evidence.admitted if o["cloid"] in names and o["reduceOnly"] and not o["trigger"]]
     ends = [*stops, *closing]
-    return (min(ends) - min(f["time"] for f in fills)) / 1000 if ends else float("inf")
+    if not ends:
+        return float("inf")
+    filled, ended = min(f["time"] for f in fills), min(ends)
+    cut = sum(max(0.0, min(ended, until) - max(filled, since)) for since, until in evidence.unreachable)
+    return float(ended - filled - cut) / 1000

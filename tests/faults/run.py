@@ -50,7 +50,7 @@ class Run:
     account: AccountRef
     wishes: list[Intent] = field(default_factory=list)
     crowd: list[AccountRef] = field(default_factory=list)
-    disturbed: bool = False
+    unreachable: tuple[tuple[float, float], ...] = ()
     drained_at: datetime | None = None
     notes: list[str] = field(default_factory=list)
     undo: list[Callable[[], object]] = field(default_factory=list)
@@ -111,7 +111,6 @@ class Run:
     @asynccontextmanager
     async def order_at(self, place: str, order: str, wish: Intent, step: str = "open") -> AsyncIterator[Path]:
         """Leave an order (kill, stop) at a place for one step; yields the file that tells that it was carried out."""
-        self.disturbed = True
         client_id = OrderKey(intent_id=wish.intent_id, step=step).client_id
         async with self.arena.place(place):
             told = self.arena.fail_points / f"{place}.reached"
@@ -145,7 +144,6 @@ class Run:
     async def terminate(self, wish: Intent) -> None:
         """End the workflow of an intent as an operator's mistake does: without a last word."""
         handle = self.arena.running_client.get_workflow_handle(ids.intent(wish.intent_id))
-        self.disturbed = True
         with contextlib.suppress(RPCError):
             await patiently(lambda: handle.terminate("fault suite", rpc_timeout=_RPC))
         if await self._runs(wish):
@@ -253,6 +251,5 @@ class Run:
             slots=owned,
             running=running,
             drained_at=self.drained_at,
-            # The crowd of case 37 overloads the machine on purpose.
-            disturbed=self.disturbed or account != self.account,
+            unreachable=self.unreachable,
         )

@@ -199,10 +199,14 @@ def test_a_stop_that_the_venue_rejected_protects_nothing() -> None:
     assert judge(replace(held(), admitted=[order(1, "open"), refused], open_orders=[])).unprotected_s == float("inf")
 
 
-def test_seconds_without_protection_after_a_kill_are_counted_apart() -> None:
-    late = replace(held(), admitted=[order(1, "open"), stop(status="open", time=OPENED_MS + 60_000)], disturbed=True)
-    verdict = judge(late)
-    assert (verdict.unprotected_s, verdict.unprotected_disturbed_s) == (0.0, 60.0)
+@pytest.mark.parametrize(
+    ("span", "left"), [((1_000, 58_000), 3.0), ((-5_000, 58_000), 2.0), ((58_000, 90_000), 58.0), ((-9_000, -1), 60.0)]
+)
+def test_only_the_seconds_in_which_no_worker_could_reach_the_venue_are_left_out(
+    span: tuple[int, int], left: float
+) -> None:
+    late = replace(held(), admitted=[order(1, "open"), stop(status="open", time=OPENED_MS + 60_000)])
+    assert judge(replace(late, unreachable=((OPENED_MS + span[0], OPENED_MS + span[1]),))).unprotected_s == left
 
 
 def test_verdicts_add_up() -> None:
