@@ -83,7 +83,7 @@ class Desk:
         *,
         side: Side = Side.BUY,
         size: str = "0.01",
-        factor: str = "1.05",
+        factor: str = "1.03",
         tif: TimeInForce = TimeInForce.IOC,
         reduce_only: bool = False,
         px: Price | None = None,
@@ -99,12 +99,12 @@ class Desk:
         )
 
     def resting(self, **changes: Any) -> OrderTerms:
-        """Terms of a buy far below the market."""
-        return self.terms(**_merged(changes, factor="0.8", tif=TimeInForce.GTC))
+        """Terms of a buy below the market, within the narrowest price band of a venue."""
+        return self.terms(**_merged(changes, factor="0.96", tif=TimeInForce.GTC))
 
     def closing(self, **changes: Any) -> OrderTerms:
         """Terms of a reduce-only sale at the market."""
-        return self.terms(**_merged(changes, side=Side.SELL, factor="0.95", reduce_only=True))
+        return self.terms(**_merged(changes, side=Side.SELL, factor="0.97", reduce_only=True))
 
     def trigger(self, factor: str, kind: TriggerKind = TriggerKind.STOP_LOSS, side: Side = Side.SELL) -> OrderTerms:
         """Terms of a trigger of the whole position."""

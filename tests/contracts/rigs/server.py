@@ -22,10 +22,12 @@ LISTENING = "listening on "
 class PaperServer:
     """`python -m paper --venue NAME` on a free port; after a restart it listens on the same one."""
 
-    def __init__(self, folder: Path, venue: str = "hyperliquid", *, limits: str = "off", seed: int = 1) -> None:
+    def __init__(
+        self, folder: Path, venue: str = "hyperliquid", *, limits: str = "off", seed: int = 1, speed: float = 1
+    ) -> None:
         self._folder = folder
         self._venue = venue
-        self._options = ["--limits", limits, "--seed", str(seed)]
+        self._options = ["--limits", limits, "--seed", str(seed), "--speed", str(speed)]
         self._port = 0
         self.url = ""
 

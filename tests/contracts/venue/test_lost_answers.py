@@ -137,7 +137,7 @@ def test_the_same_bytes_twice_make_one_order_and_the_second_answer_is_unknown(de
 def test_two_orders_with_one_nonce_make_one_order_and_the_second_answer_is_unknown(desk: Desk):
     nonce = desk.nonce()
     first = desk.send(desk.sign(desk.resting(), desk.name(), nonce=nonce))
-    other, name = desk.resting(factor="0.82"), desk.name()
+    other, name = desk.resting(factor="0.965"), desk.name()
     second = desk.send(desk.sign(other, name, nonce=nonce))
     assert (first.verdict, second.verdict) == (Verdict.ACCEPTED, Verdict.UNKNOWN)
     assert second.code == "duplicate_nonce"

@@ -142,7 +142,7 @@ def test_a_changed_order_is_a_cancel_proven_and_a_new_order(desk: Desk):
     answer = desk.accepted(terms, name)
     assert desk.cancel(oid=answer.oid, client_id=name).verdict is Verdict.ACCEPTED
     assert desk.found(name, terms, answer.oid).status is SightingStatus.CANCELLED
-    changed, step = desk.resting(factor="0.85"), desk.name()
+    changed, step = desk.resting(factor="0.965"), desk.name()
     replaced = desk.accepted(changed, step)
     assert replaced.oid != answer.oid
     assert [(order.client_id, order.limit_px) for order in desk.orders()] == [(step, changed.limit_px)]
@@ -154,7 +154,7 @@ def test_a_post_only_order_rests_and_fills_as_a_maker(desk: Desk):
     terms, name = desk.resting(tif=TimeInForce.ALO), desk.name()
     answer = desk.accepted(terms, name)
     assert answer.is_resting
-    desk.rig.server.move(desk.coin, desk.price("0.79"))
+    desk.rig.server.move(desk.coin, desk.price("0.95"))
     assert desk.becomes(name, terms, SightingStatus.FILLED).matches
     assert {fill.is_taker for fill in desk.fills()} == {False}
 

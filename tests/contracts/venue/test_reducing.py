@@ -38,7 +38,7 @@ def test_a_reduce_only_order_larger_than_the_position_closes_it_or_does_nothing(
 @pytest.mark.case(22)
 @pytest.mark.parametrize("side", list(Side))
 def test_a_reduce_only_order_without_a_position_is_refused(desk: Desk, side: Side):
-    factor = "1.05" if side is Side.BUY else "0.95"
+    factor = "1.03" if side is Side.BUY else "0.97"
     answer = desk.place(desk.terms(side=side, factor=factor, reduce_only=True))
     assert (answer.verdict, answer.code) == (Verdict.REFUSED, "reduce_only_would_increase")
     assert desk.held() == 0
@@ -60,5 +60,5 @@ def test_a_position_worth_less_than_the_smallest_order_is_closed_whole(desk: Des
     low = desk.price("0.5")
     desk.rig.server.move(desk.coin, low)
     assert size * low < desk.instrument().minimum_notional
-    desk.accepted(desk.closing(size=str(size), factor="0.475"))
+    desk.accepted(desk.closing(size=str(size), factor="0.485"))
     assert desk.held() == 0

@@ -22,7 +22,7 @@ def _too_small(desk: Desk) -> OrderTerms:
 
 
 def _off_tick(desk: Desk) -> OrderTerms:
-    return desk.resting(px=Price(desk.price("0.9") + Decimal("0.123456")))
+    return desk.resting(px=Price(desk.price("0.97") + Decimal("0.123456")))
 
 
 def _off_lot(desk: Desk) -> OrderTerms:
@@ -58,7 +58,7 @@ def test_what_the_venue_refuses_has_its_code_and_no_effect(desk: Desk, code: str
 
 @pytest.mark.case(41)
 def test_an_immediate_order_without_a_match_leaves_nothing(desk: Desk):
-    terms, name = desk.terms(factor="0.8"), desk.name()
+    terms, name = desk.terms(factor="0.96"), desk.name()
     answer = desk.place(terms, name)
     is_refused = (answer.verdict, answer.code) == (Verdict.REFUSED, "ioc_no_match")
     is_empty = answer.verdict is Verdict.ACCEPTED and not answer.filled_size and not answer.is_resting
@@ -91,7 +91,7 @@ def test_the_same_client_id_on_another_open_order_is_told_apart_from_ours(desk: 
     """A venue may take the second or refuse it; a lookup never shows the first order as the second."""
     terms, name = desk.resting(), desk.name()
     desk.accepted(terms, name)
-    other = desk.resting(factor="0.85")
+    other = desk.resting(factor="0.965")
     answer = desk.place(other, name)
     if answer.verdict is Verdict.ACCEPTED:
         assert desk.found(name, other, answer.oid).matches

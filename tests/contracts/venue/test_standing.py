@@ -91,14 +91,14 @@ def test_a_restarted_venue_knows_orders_positions_and_stops_and_fires_them(desk:
     resting, name = desk.resting(), desk.name()
     answer = desk.accepted(resting, name)
     desk.accepted(desk.terms())
-    stop, stop_name = desk.trigger("0.95"), desk.name()
+    stop, stop_name = desk.trigger("0.98"), desk.name()
     desk.accepted(stop, stop_name)
     before = (desk.orders(), desk.fills(), desk.held())
     rig.server.restart()
     rig.wait(lambda: _answers(desk))
     assert (desk.orders(), desk.fills(), desk.held()) == before
     assert desk.found(name, resting, answer.oid).matches
-    rig.server.move(desk.coin, desk.price("0.94"))
+    rig.server.move(desk.coin, desk.price("0.975"))
     assert desk.becomes(stop_name, stop, SightingStatus.FILLED).matches
     assert desk.held() == 0
     assert desk.cancel(oid=answer.oid, client_id=name).verdict is Verdict.ACCEPTED

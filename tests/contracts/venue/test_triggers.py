@@ -90,7 +90,7 @@ def test_a_stop_whose_position_is_gone_opens_nothing(desk: Desk):
 
 @pytest.mark.case(36)
 def test_a_stop_of_a_short_position_buys_it_back(desk: Desk):
-    desk.accepted(desk.terms(side=Side.SELL, factor="0.95"))
+    desk.accepted(desk.terms(side=Side.SELL, factor="0.97"))
     terms, name = desk.trigger("1.05", side=Side.BUY), desk.name()
     desk.accepted(terms, name)
     desk.rig.server.move(desk.coin, desk.price("1.06"))
