@@ -1,87 +1,56 @@
-"""Which channel carries what: normal forms of subscriptions, snapshots, pushes (reference 4.1 and 4.2)."""
+"""Which channel carries what: snapshots and present states (reference 4.2)."""
 
 from __future__ import annotations
 
-import json
+from decimal import Decimal
 from typing import Any
 
-from paper.engine.accounts import Fill, FundingPayment, LedgerUpdate
-from paper.engine.changes import CancelledByVenue, Changes, Event, Liquidated, OrderChanged
-from paper.engine.errors import Unparsable
-from paper.engine.market import Trade
-from paper.hyperliquid import info_account, info_fills, info_market, wire
-from paper.hyperliquid.info_market import INTERVALS
+from paper.engine.accounts import AccountKind
+from paper.hyperliquid import info_account, info_fills, info_market, info_spot, info_twaps, info_vaults, wire
+from paper.hyperliquid.info import capped_perps
+from paper.hyperliquid.info_portfolio import net_deposits
 from paper.hyperliquid.node import Node
-from paper.hyperliquid.parsing import address
+from paper.hyperliquid.pushes import funding, ledger_update
+from paper.hyperliquid.wire import usd
 
 Json = dict[str, Any]
-Message = tuple[str, str, Any]
-COIN_CHANNELS = {"trades", "bbo", "activeAssetCtx"}
-USER_CHANNELS = {"orderUpdates", "userEvents", "userFundings", "userNonFundingLedgerUpdates", "notification"}
 SNAPSHOT_ROWS = 500
 # These come with every push whether or not anything changed, so that a silent stream can be told from a still market.
 STEADY = {"allMids", "l2Book"}
 
 
-def normalised(node: Node, wanted: Any) -> Json:
-    """Return a subscription with its defaults, as the acknowledgement echoes it; raises Unparsable."""
-    if not isinstance(wanted, dict):
-        raise Unparsable("subscription")
-    kind = wanted.get("type")
-    match kind:
-        case "allMids":
-            return {"type": kind, "dex": wanted["dex"]} if wanted.get("dex") else {"type": kind}
-        case "l2Book":
-            figures = {"nSigFigs": wanted.get("nSigFigs"), "mantissa": wanted.get("mantissa")}
-            return {"type": kind, "coin": _coin(node, wanted), **figures, "fast": bool(wanted.get("fast"))}
-        case "candle":
-            if wanted.get("interval") not in INTERVALS:
-                raise Unparsable("interval")
-            return {"type": kind, "interval": wanted["interval"], "coin": _coin(node, wanted)}
-        case "userFills":
-            return {
-                "type": kind,
-                "user": address(wanted.get("user")),
-                "aggregateByTime": bool(wanted.get("aggregateByTime")),
-            }
-        case "clearinghouseState" | "openOrders":
-            return {"type": kind, "user": address(wanted.get("user")), "dex": wanted.get("dex") or ""}
-        case "activeAssetData":
-            return {"type": kind, "user": address(wanted.get("user")), "coin": _coin(node, wanted)}
-        case str() if kind in COIN_CHANNELS:
-            return {"type": kind, "coin": _coin(node, wanted)}
-        case str() if kind in USER_CHANNELS:
-            return {"type": kind, "user": address(wanted.get("user"))}
-        case _:
-            raise Unparsable("type")
-
-
-def _coin(node: Node, wanted: Json) -> str:
-    coin = wanted.get("coin")
-    if not isinstance(coin, str) or coin not in node.venue.markets:
-        raise Unparsable("coin")
-    return coin
-
-
-def _key(subscription: Json) -> str:
-    return json.dumps(subscription, separators=(",", ":"))
-
-
 def snapshot(node: Node, subscription: Json) -> list[tuple[str, Any]]:
     """Return the messages that follow an acknowledgement."""
     user = subscription.get("user", "")
-    books = node.venue.books.get(user)
+    venue = node.venue
+    books = venue.books.get(user)
     match subscription["type"]:
         case "userFills":
-            rows = info_fills.fills(node.venue, user)[-info_fills.ROWS :]
-            return [("userFills", {"isSnapshot": True, "user": user, "fills": [wire.fill(row) for row in rows]})]
+            fills = info_fills.fills(venue, user)
+            if subscription["aggregateByTime"]:
+                fills = info_fills.aggregated(fills)
+            return [
+                (
+                    "userFills",
+                    {"isSnapshot": True, "user": user, "fills": [wire.fill(row) for row in fills[-info_fills.ROWS :]]},
+                )
+            ]
         case "userFundings":
-            fundings = [_funding(row) for row in (books.fundings if books else [])[-SNAPSHOT_ROWS:]]
+            fundings = [funding(row) for row in (books.fundings if books else [])[-SNAPSHOT_ROWS:]]
             return [("userFundings", {"isSnapshot": True, "user": user, "fundings": fundings})]
         case "userNonFundingLedgerUpdates":
-            updates = [_update(row) for row in (books.ledger if books else [])[-SNAPSHOT_ROWS:]]
+            updates = [ledger_update(row) for row in (books.ledger if books else [])[-SNAPSHOT_ROWS:]]
             data = {"isSnapshot": True, "user": user, "nonFundingLedgerUpdates": updates}
             return [("userNonFundingLedgerUpdates", data)]
+        case "userTwapSliceFills":
+            rows = info_twaps.slice_fills(venue, user)[::-1]
+            return [("userTwapSliceFills", {"isSnapshot": True, "user": user, "twapSliceFills": rows})]
+        case "userTwapHistory":
+            history = info_twaps.twap_history(venue, user)
+            return [("userTwapHistory", {"isSnapshot": True, "user": user, "history": history})]
+        case "userHistoricalOrders":
+            orders = info_account.historical_orders(venue, user)
+            return [("userHistoricalOrders", {"isSnapshot": True, "user": user, "orderHistory": orders})]
         case "trades":
             return [("trades", [wire.trade(row) for row in list(node.venue.markets[subscription["coin"]].tape)[-10:]])]
         case _:
@@ -113,7 +82,11 @@ def periodic(node: Node, subscription: Json, *, with_books: bool) -> tuple[str, 
             )
             return ("candle", rows[-1]) if rows else None
         case "activeAssetCtx" if with_books:
-            return "activeAssetCtx", {"coin": coin, "ctx": info_market.asset_context(node, venue.markets[coin])}
+            return _asset_context(node, coin)
+        case "assetCtxs" | "allDexsAssetCtxs" | "spotAssetCtxs" | "webData2" if with_books:
+            return _all_contexts(node, subscription)
+        case "spotState" | "twapStates" | "allDexsClearinghouseState" | "webData3" if with_books:
+            return _user_state(node, subscription["type"], subscription["user"])
         case "clearinghouseState" if with_books:
             user = subscription["user"]
             state = info_account.clearinghouse_state(venue, user)
@@ -127,81 +100,92 @@ def periodic(node: Node, subscription: Json, *, with_books: bool) -> tuple[str, 
             return None
 
 
+def _asset_context(node: Node, coin: str) -> tuple[str, Any]:
+    market = node.venue.markets[coin]
+    if market.perp.is_spot:
+        return "activeSpotAssetCtx", {"coin": coin, "ctx": info_spot.spot_context(market)}
+    return "activeAssetCtx", {"coin": coin, "ctx": info_market.asset_context(node, market)}
+
+
+def _all_contexts(node: Node, subscription: Json) -> tuple[str, Any]:
+    kind = subscription["type"]
+    if kind == "spotAssetCtxs":
+        return kind, [info_spot.spot_context(market) for market in node.venue.spot_markets]
+    contexts = [info_market.asset_context(node, market) for market in node.venue.perp_markets]
+    match kind:
+        case "assetCtxs":
+            return kind, {"dex": subscription["dex"], "ctxs": contexts}
+        case "allDexsAssetCtxs":
+            return kind, {"ctxs": [["", contexts]]}
+        case _:
+            return kind, _web_data2(node, subscription["user"], contexts)
+
+
+def _web_data2(node: Node, user: str, contexts: list[Json]) -> Json:
+    venue = node.venue
+    return {
+        "clearinghouseState": info_account.clearinghouse_state(venue, user),
+        "leadingVaults": [],
+        "totalVaultEquity": _vault_equity(node, user),
+        "openOrders": info_account.frontend_open_orders(venue, user),
+        "agentAddress": None,
+        "agentValidUntil": None,
+        "cumLedger": "0.0",
+        "meta": info_market.meta(venue),
+        "assetCtxs": contexts,
+        "serverTime": venue.now(),
+        "isVault": user in venue.vaults,
+        "user": user,
+        "twapStates": info_twaps.running(venue, user),
+        "spotState": info_spot.spot_state(venue, user),
+        "spotAssetCtxs": [info_spot.spot_context(market) for market in venue.spot_markets],
+        "perpsAtOpenInterestCap": capped_perps(venue),
+    }
+
+
+def _vault_equity(node: Node, user: str) -> str:
+    rows = info_vaults.user_vault_equities(node.venue, user)
+    return usd(sum((Decimal(row["equity"]) for row in rows), Decimal(0)))
+
+
+def _user_state(node: Node, kind: str, user: str) -> tuple[str, Any]:
+    venue = node.venue
+    match kind:
+        case "spotState":
+            return kind, {"user": user, "spotState": info_spot.spot_state(venue, user)}
+        case "twapStates":
+            return kind, {"dex": "", "user": user, "states": info_twaps.running(venue, user)}
+        case "allDexsClearinghouseState":
+            states = [["", info_account.clearinghouse_state(venue, user)]]
+            return kind, {"user": user, "clearinghouseStates": states}
+        case _:
+            return kind, _web_data3(node, user)
+
+
+def _web_data3(node: Node, user: str) -> Json:
+    """Return `webData3`: the frame of an account's page, without positions and orders."""
+    venue = node.venue
+    account = venue.account(user)
+    unnamed = next((agent for agent in node.agents.of(user, venue.now()) if not agent.name), None)
+    state = {
+        "agentAddress": unnamed.address if unnamed else None,
+        "agentValidUntil": unnamed.valid_until if unnamed else None,
+        "cumLedger": "0.0" if account is None else usd(net_deposits(venue.books[user])),
+        "serverTime": venue.now(),
+        "isVault": account is not None and account.kind is AccountKind.VAULT,
+        "user": user,
+    }
+    leading = [{"address": v.address, "name": v.name} for v in venue.vaults.values() if v.leader == user]
+    dex: Json = {
+        "totalVaultEquity": _vault_equity(node, user),
+        "perpsAtOpenInterestCap": capped_perps(venue),
+        "leadingVaults": leading,
+    }
+    return {"userState": state, "perpDexStates": [dex]}
+
+
 def without_time(data: Any) -> Any:
     """Return a message without the clock in it, to tell whether anything else changed."""
     if not isinstance(data, dict):
         return data
-    return {key: without_time(value) for key, value in data.items() if key != "time"}
-
-
-def messages(changes: Changes) -> list[Message]:
-    """Return (subscription, channel, data) for everything that happened; fills of one user go together."""
-    found: list[Message] = []
-    fills: dict[str, list[Json]] = {}
-    trades: dict[str, list[Json]] = {}
-    updates: dict[str, list[Json]] = {}
-    for event in changes.events:
-        match event:
-            case Fill():
-                fills.setdefault(event.user, []).append(wire.fill(event))
-            case Trade():
-                trades.setdefault(event.coin, []).append(wire.trade(event))
-            case OrderChanged():
-                updates.setdefault(event.order.user, []).append(_order_update(event))
-            case _:
-                found.extend(_single(event))
-    for coin, rows in trades.items():
-        found.append((_key({"type": "trades", "coin": coin}), "trades", rows))
-    for user, rows in updates.items():
-        found.append((_key({"type": "orderUpdates", "user": user}), "orderUpdates", rows))
-    for user, rows in fills.items():
-        found.append((_key({"type": "userEvents", "user": user}), "user", {"fills": rows}))
-        for aggregated in (False, True):
-            key = _key({"type": "userFills", "user": user, "aggregateByTime": aggregated})
-            found.append((key, "userFills", {"user": user, "fills": rows}))
-    return found
-
-
-def _single(event: Event) -> list[Message]:
-    match event:
-        case FundingPayment():
-            row = _funding(event)
-            return [
-                (
-                    _key({"type": "userFundings", "user": event.user}),
-                    "userFundings",
-                    {"user": event.user, "fundings": [row]},
-                ),
-                (_key({"type": "userEvents", "user": event.user}), "user", {"funding": row}),
-            ]
-        case LedgerUpdate():
-            data = {"user": event.user, "nonFundingLedgerUpdates": [_update(event)]}
-            key = _key({"type": "userNonFundingLedgerUpdates", "user": event.user})
-            return [(key, "userNonFundingLedgerUpdates", data)]
-        case CancelledByVenue():
-            row = {"nonUserCancel": [{"coin": event.coin, "oid": event.oid}]}
-            return [(_key({"type": "userEvents", "user": event.user}), "user", row)]
-        case Liquidated():
-            row = {
-                "lid": event.lid,
-                "liquidator": "0x" + "0" * 40,
-                "liquidated_user": event.user,
-                "liquidated_ntl_pos": wire.usd(event.notional),
-                "liquidated_account_value": wire.usd(event.account_value),
-            }
-            return [(_key({"type": "userEvents", "user": event.user}), "user", {"liquidation": row})]
-        case _:
-            return []
-
-
-def _order_update(event: OrderChanged) -> Json:
-    row = wire.open_order(event.order, event.event)
-    return {"order": row, "status": event.event.status, "statusTimestamp": event.event.ms}
-
-
-def _funding(row: FundingPayment) -> Json:
-    return {"time": row.time, **wire.funding_delta(row)}
-
-
-def _update(row: LedgerUpdate) -> Json:
-    return {"time": row.time, "hash": row.hash, "delta": row.delta}
+    return {key: without_time(value) for key, value in data.items() if key not in {"time", "serverTime"}}

@@ -111,7 +111,8 @@ def _candles(node: Node, row: Json, as_of: int | None) -> Any:
     return info_market.candle_snapshot(node, typed(row.get("req"), dict))
 
 
-def _capped(venue: PaperVenue) -> list[str]:
+def capped_perps(venue: PaperVenue) -> list[str]:
+    """Return `perpsAtOpenInterestCap`."""
     return [market.perp.coin for market in venue.perp_markets if is_capped(venue, market)]
 
 
@@ -140,7 +141,7 @@ READS: dict[str, Read] = {
     "predictedFundings": of_node(info_market.predicted_fundings),
     "recentTrades": _recent_trades,
     "marginTable": _margin_table,
-    "perpsAtOpenInterestCap": of_venue(_capped),
+    "perpsAtOpenInterestCap": of_venue(capped_perps),
     "maxMarketOrderNtls": fixed([[leverage, wire.number(value)] for leverage, value in LARGEST_MARKET_ORDERS]),
     "exchangeStatus": _exchange_status,
     "leaderboard": of_venue(info_portfolio.leaderboard),

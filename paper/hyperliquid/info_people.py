@@ -35,7 +35,7 @@ def extra_agents(node: Node, row: Json, as_of: int | None) -> Any:
     """Return `extraAgents`: the named ones only."""
     del as_of
     agents = node.agents.of(user_of(row), node.venue.now())
-    return [{"address": a.address, "name": a.name, "validUntil": a.valid_until} for a in agents if a.name]
+    return [{"name": a.name, "address": a.address, "validUntil": a.valid_until} for a in agents if a.name]
 
 
 def max_builder_fee(node: Node, row: Json, as_of: int | None) -> Any:

@@ -95,6 +95,24 @@ class Limits:
         account.requests_used += count
 
 
+@dataclass(slots=True)
+class PerMinute:
+    """How often something may happen in a minute per address of the network."""
+
+    most: int
+    seen: dict[str, deque[float]] = field(default_factory=dict)
+
+    def admit(self, ip: str, now: float) -> bool:
+        """Count one more, or answer no and count nothing; `now` in seconds."""
+        times = self.seen.setdefault(ip, deque())
+        while times and times[0] <= now - MINUTE_MS / 1000:
+            times.popleft()
+        if len(times) >= self.most:
+            return False
+        times.append(now)
+        return True
+
+
 def requests_cap(account: Account) -> int:
     """Return how many actions an account may send in its life so far."""
     return BUFFER + int(account.volume) + account.requests_bought

@@ -84,9 +84,13 @@ def recover_l1(
     signature: dict[str, Any],
 ) -> str:
     """Return the lower-case address that signed an L1 action; raises BadSignature."""
-    connection = action_hash(action, nonce, vault, expires_after)
-    struct = keccak(_AGENT_TYPE + _SOURCE_HASH + connection)
-    return recover(keccak(b"\x19\x01" + _EXCHANGE_DOMAIN + struct), signature)
+    return recover(l1_digest(action, nonce, vault, expires_after), signature)
+
+
+def l1_digest(action: dict[str, Any] | list[Any], nonce: int, vault: str | None, expires_after: int | None) -> bytes:
+    """Return what the signer of an L1 action signs."""
+    struct = keccak(_AGENT_TYPE + _SOURCE_HASH + action_hash(action, nonce, vault, expires_after))
+    return keccak(b"\x19\x01" + _EXCHANGE_DOMAIN + struct)
 
 
 def recover_multi_sig_envelope(
@@ -143,4 +147,9 @@ def recover(digest: bytes, signature: dict[str, Any]) -> str:
         key = PublicKey.from_signature_and_message(_word(r) + _word(s) + bytes([v - 27]), digest, hasher=None)
     except Exception as error:
         raise BadSignature(str(error)) from error
+    return public_address(key)
+
+
+def public_address(key: PublicKey) -> str:
+    """Return the lower-case address of a public key."""
     return "0x" + keccak(key.format(compressed=False)[1:])[-20:].hex()

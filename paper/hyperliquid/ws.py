@@ -15,13 +15,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from paper.engine.changes import Changes
 from paper.engine.errors import Unparsable
 from paper.faults import Fault, Faults
-from paper.hyperliquid import channels, exchange, info
+from paper.hyperliquid import channels, exchange, info, pushes, subscriptions
+from paper.hyperliquid.limits import PerMinute
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.parsing import typed
 
 Json = dict[str, Any]
 CONNECTIONS = 10
 SUBSCRIPTIONS = 1000
+NEW_CONNECTIONS = 30
+MESSAGES = 2_000
 USERS = 15
 IDLE_S = 60.0
 PENDING_POSTS = 100
@@ -52,6 +55,8 @@ class Hub:
         self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._last_books = 0.0
+        self._opened = PerMinute(NEW_CONNECTIONS)
+        self._received = PerMinute(MESSAGES)
 
     @property
     def count(self) -> int:
@@ -62,7 +67,8 @@ class Hub:
         """Serve a client until it or a fault ends the connection."""
         ip = socket.client.host if socket.client else "unknown"
         same = sum(connection.ip == ip for connection in self._connections)
-        if self._node.limits.is_on and same >= CONNECTIONS:
+        limits = self._node.limits
+        if limits.is_on and (same >= CONNECTIONS or not self._opened.admit(ip, time.monotonic())):
             await socket.close(1008)
             return
         await socket.accept()
@@ -93,6 +99,9 @@ class Hub:
             await socket.close()
 
     async def _receive(self, connection: Connection, text: str) -> None:
+        if self._node.limits.is_on and not self._received.admit(connection.ip, time.monotonic()):
+            self._refuse(connection, "Too many websocket messages sent.")
+            return
         try:
             message = json.loads(text)
             method = message["method"]
@@ -110,11 +119,11 @@ class Hub:
 
     def _subscribe(self, connection: Connection, text: str, message: Json) -> None:
         try:
-            wanted = channels.normalised(self._node, message.get("subscription"))
+            wanted = subscriptions.normalised(self._node, message.get("subscription"))
         except Unparsable:
             self._refuse(connection, _unreadable(text))
             return
-        key = json.dumps(wanted, separators=(",", ":"))
+        key = subscriptions.key(wanted)
         if message["method"] == "unsubscribe":
             if connection.subscriptions.pop(key, None) is None:
                 self._refuse(connection, f"Already unsubscribed: {key}")
@@ -193,7 +202,7 @@ class Hub:
         """Push what changed to whoever subscribed."""
         if not self._connections or not changes.events:
             return
-        messages = channels.messages(changes)
+        messages = pushes.messages(changes)
         for connection in tuple(self._connections):
             for key, channel, data in messages:
                 if key in connection.subscriptions:

@@ -58,7 +58,7 @@ def test_spot_pairs_have_a_context_channel_of_their_own(trader: Trader) -> None:
         subscribe(connection, "activeAssetCtx", coin="@142")
         assert until(connection, "activeSpotAssetCtx")["coin"] == "@142"
         subscribe(connection, "spotAssetCtxs")
-        assert [row["coin"] for row in until(connection, "spotAssetCtxs")][0] == "PURR/USDC"
+        assert until(connection, "spotAssetCtxs")[0]["coin"] == "PURR/USDC"
 
 
 def test_slices_of_a_twap_are_told_in_three_places(trader: Trader) -> None:
