@@ -6,6 +6,7 @@ that it waits for as `client:ID`, if any. What was done is told by a file `PLACE
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +55,8 @@ def _act(order: str) -> None:
         case ["kill"]:
             os.kill(os.getpid(), signal.SIGKILL)
         case ["stop"]:
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # To this thread: a signal to the process may be taken by another one, and this one would go on for a while and send.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         case ["sleep", seconds]:
             time.sleep(float(seconds))
         case _:
