@@ -1,0 +1,1 @@
+"""The paper Binance USD-M futures."""

@@ -1,0 +1,36 @@
+"""In what the two venues differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from paper.fapi.contracts import Contract, contract
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """A venue's own choices.
+
+    `has_algo_service`: conditional orders have endpoints of their own and are refused on the order endpoint.
+    `order_limits`: (interval, its length in seconds, orders).
+    """
+
+    name: str
+    port: int
+    has_algo_service: bool
+    taker: Decimal
+    maker: Decimal
+    order_limits: tuple[tuple[str, int, int], ...]
+    min_notional: Decimal | None = None
+    weight_limit: int = 2400
+    timeouts_are_503: bool = False
+    rejects_duplicate_ids: bool = True
+    order_weight: int = 0
+    has_slim_v3: bool = True
+    resp_types: tuple[str, ...] = ("ACK", "RESULT")
+    max_algo_orders: int = 200
+
+    def contract(self, coin: str) -> Contract:
+        """Return a coin's contract on this venue."""
+        return contract(coin, self.min_notional)

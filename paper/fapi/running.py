@@ -1,0 +1,107 @@
+"""Starting a paper venue of this protocol: read the options, serve until a signal."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from paper.fapi.dialect import Dialect
+from paper.fapi.opening import Options, open_node
+from paper.fapi.server import Protocol, Server
+from paper.feeds.recorded import BadFeed
+from paper.store import BadState
+
+
+def parser(dialect: Dialect) -> argparse.ArgumentParser:
+    """Return the options, the same as the paper Hyperliquid's."""
+    options = argparse.ArgumentParser(prog="paper", description=f"A paper {dialect.name} on one local port.")
+    options.add_argument("--venue", choices=[dialect.name], default=dialect.name)
+    options.add_argument("--host", default="127.0.0.1")
+    options.add_argument("--port", type=int, default=dialect.port, help="0 takes a free one and prints it")
+    options.add_argument(
+        "--feed", help="candles, parquet or csv, with {coin} in the path; without: a seeded random walk"
+    )
+    options.add_argument(
+        "--speed", type=float, default=1.0, help="how many times faster than the wall market time runs"
+    )
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--state", type=Path, help="SQLite file; without: memory only")
+    options.add_argument("--limits", choices=["on", "off"], default="on")
+    options.add_argument("--coins", default="BTC,ETH,SOL")
+    options.add_argument("--log", type=Path, help="a file for the server's own log")
+    return options
+
+
+class _Announcing(uvicorn.Server):
+    """Prints the address when it accepts connections."""
+
+    text = ""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if not self.should_exit:
+            sys.stdout.write(self.text + "\n")
+            sys.stdout.flush()
+
+
+def run(dialect: Dialect, protocol: Protocol, arguments: list[str] | None = None) -> int:
+    """Serve; returns the exit code."""
+    chosen = parser(dialect).parse_args(arguments)
+    if chosen.log is not None:
+        logging.basicConfig(filename=chosen.log, level=logging.INFO)
+    if chosen.speed <= 0:
+        return _fail("--speed must be above 0.")
+    coins = tuple(coin.strip() for coin in chosen.coins.split(",") if coin.strip())
+    try:
+        listener = socket.create_server((chosen.host, chosen.port), backlog=512)
+    except OSError as error:
+        return _fail(f"Port {chosen.port} on {chosen.host} cannot be used ({error.strerror}); give another --port.")
+    options = Options(
+        coins=coins,
+        feed=chosen.feed,
+        speed=chosen.speed,
+        seed=chosen.seed,
+        state=chosen.state,
+        limits=chosen.limits == "on",
+    )
+    try:
+        node = open_node(dialect, options)
+    except (BadFeed, BadState) as error:
+        listener.close()
+        return _fail(str(error))
+    config = uvicorn.Config(
+        Server(node, protocol).app(),
+        log_config=None,
+        access_log=False,
+        http="httptools",
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=75,
+        ws_ping_interval=None,
+    )
+    server = _Announcing(config)
+    host, port = listener.getsockname()[:2]
+    server.text = f"paper {dialect.name} listening on http://{host}:{port}"
+    # uvicorn raises a signal that ended it once more: then it ends us with exit code 0.
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, _end)
+    server.run(sockets=[listener])
+    return 0
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise SystemExit(0)
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(sentence + "\n")
+    return 2
