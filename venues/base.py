@@ -38,10 +38,15 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """A signer in clear, alive only inside the activity that signs. Its repr shows the address alone."""
+    """A signer in clear, alive only inside the activity that signs. Its repr shows the address alone.
+
+    `address` is an agent's address or an API key; `master` is the address of the account that it signs for, where a venue
+    wants that in a request (Aster's wallets).
+    """
 
     address: str
     secret: str
+    master: str = ""
 
     def __repr__(self) -> str:
         return f"SigningKey({self.address})"
@@ -219,7 +224,9 @@ class Transfer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkReport:
     """Whether an account can trade; `code` and `sentence` say what to do when it cannot. Codes: ok, agent_not_approved,
-    address_is_agent, address_not_master, account_missing, account_unified, agent_expired, agent_expiring (still ok)."""
+    address_is_agent, address_not_master, account_missing, account_unified, agent_expired, agent_expiring (still ok). Of API
+    keys: wrong_position_mode, key_can_withdraw, key_malformed, clock_skewed, key_refused, ip_not_allowed,
+    futures_not_enabled, account_mismatch, key_mismatch."""
 
     ok: bool
     code: str

@@ -33,7 +33,8 @@ FILL_INCOME = frozenset({"COMMISSION", "REALIZED_PNL"})
 
 def is_tradable(row: Mapping[str, Any]) -> bool:
     """Whether a symbol is a USDT perpetual: dated contracts and other quotes are not traded here."""
-    return row["contractType"] == "PERPETUAL" and row["quoteAsset"] == QUOTE and row["symbol"].endswith(QUOTE)
+    is_linear = row["contractType"] == "PERPETUAL" and row["quoteAsset"] == QUOTE
+    return is_linear and str(row["symbol"]).endswith(QUOTE)
 
 
 def read_instrument(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs
 
 from domain.accounts import AccountRef
@@ -44,7 +45,7 @@ class FapiTrading:
             lag=config.lag, has_noop=False, may_resend=dialect.may_resend, default_deadline=config.deadline
         )
 
-    def venue_time(self, account: AccountRef) -> datetime:
+    def venue_time(self, account: AccountRef) -> datetime:  # noqa: ARG002  (one clock for all)
         """Read the venue's clock, which deadlines are held against."""
         return self._client.venue_time(Priority.URGENT)
 
@@ -93,7 +94,7 @@ class FapiTrading:
         )
         return self._pack(key, calls, nonce, expires_at)
 
-    def sign_noop(self, *, key: SigningKey, nonce: int, expires_at: datetime | None) -> SignedRequest:
+    def sign_noop(self, *, key: SigningKey, nonce: int, expires_at: datetime | None) -> SignedRequest:  # noqa: ARG002
         """Refuse: no request of this venue proves that an order can never run."""
         raise Refused("no_noop", f"{self._client.dialect.title} has no request that burns a nonce for certain.")
 
@@ -139,7 +140,7 @@ class FapiTrading:
         except BAD_SHAPE as error:
             raise garbled(ORDER, error) from None
 
-    def lookup_horizon(self, account: AccountRef) -> datetime | None:
+    def lookup_horizon(self, account: AccountRef) -> datetime | None:  # noqa: ARG002  (the same for all)
         """Return since when every order can still be looked up: the venue forgets unfilled orders some days after."""
         return self._client.now() - self._client.dialect.retention + _HORIZON_MARGIN
 
@@ -168,9 +169,7 @@ class FapiTrading:
             return answers.refused("rate_limited", "Not sent: the order limit of the account or address is used up.")
         return answers.sort_order(dialect, self._client.write(call, account=account))
 
-    def _ask(
-        self, account: AccountRef, instrument: Instrument, name: tuple[str, str], *, is_algo: bool
-    ) -> object | None:
+    def _ask(self, account: AccountRef, instrument: Instrument, name: tuple[str, str], *, is_algo: bool) -> Any:
         """Ask for one order; None when the venue does not know it."""
         key = self._keys(account)
         path = self._paths(key).at(ALGO if is_algo else ORDER)

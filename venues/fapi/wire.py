@@ -107,7 +107,7 @@ class HmacSigner:
     window: timedelta = timedelta(seconds=8)
     read_window: timedelta = timedelta(seconds=5)
 
-    def sign(self, key: SigningKey, call: Call, *, nonce: int, expires_at: datetime, place: int = 0) -> SignedCall:
+    def sign(self, key: SigningKey, call: Call, *, nonce: int, expires_at: datetime, place: int = 0) -> SignedCall:  # noqa: ARG002
         """Sign a write: timestamp + recvWindow is the deadline, to the millisecond."""
         expires = to_millis(expires_at)
         timestamp = max(min(nonce, expires - self.window // timedelta(milliseconds=1)), expires - LONGEST_WINDOW)
@@ -117,7 +117,7 @@ class HmacSigner:
         """Sign a read."""
         return self._sign(key, call, to_millis(now), self.read_window // timedelta(milliseconds=1))
 
-    def dies_at(self, nonce: int, expires_at: datetime) -> datetime:
+    def dies_at(self, nonce: int, expires_at: datetime) -> datetime:  # noqa: ARG002
         """Return the deadline itself: it is on the wire."""
         return from_millis(to_millis(expires_at))
 

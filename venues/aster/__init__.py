@@ -1,0 +1,1 @@
+"""AsterDEX perpetuals: mainnet, testnet and the paper server, which speaks the same protocol."""

@@ -1,0 +1,34 @@
+"""User streams of AsterDEX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from venues.aster.client import AsterClient
+from venues.aster.config import AsterConfig
+from venues.aster.wire import is_wallet, paths_of
+from venues.base import SigningKey
+from venues.fapi.stream import FapiStream, Pace
+
+
+class AsterStream(FapiStream):
+    """Wake-ups of accounts at Aster; `keys` returns the key of an address."""
+
+    def __init__(
+        self,
+        config: AsterConfig,
+        keys: Callable[[str], SigningKey],
+        *,
+        pace: Pace | None = None,
+        client: AsterClient | None = None,
+    ) -> None:
+        def named(address: str) -> SigningKey:
+            return with_master(keys(address), address)
+
+        super().__init__(client or AsterClient(config), named, paths_of, pace)
+
+
+def with_master(key: SigningKey, address: str) -> SigningKey:
+    """Name the account that a wallet's key signs for, where nobody has."""
+    return replace(key, master=address) if is_wallet(key) and not key.master else key
