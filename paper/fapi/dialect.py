@@ -25,8 +25,6 @@ class Dialect:
     min_notional: Decimal | None = None
     weight_limit: int = 2400
     timeouts_are_503: bool = False
-    rejects_duplicate_ids: bool = True
-    order_weight: int = 0
     has_slim_v3: bool = True
     resp_types: tuple[str, ...] = ("ACK", "RESULT")
     max_algo_orders: int = 200

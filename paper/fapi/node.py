@@ -44,6 +44,7 @@ class Node:
     started_ms: int = 0
     ticks: int = 0
     listen_keys: dict[str, tuple[str, int]] = field(default_factory=dict)
+    queued: dict[tuple[str, int], None] = field(default_factory=dict)
     voided: dict[tuple[str, int], None] = field(default_factory=dict)
     warned: dict[str, int] = field(default_factory=dict)
 
@@ -75,10 +76,6 @@ class Node:
     def notify(self, user: str, kind: str, body: dict[str, object]) -> None:
         """Tell a user's stream something that is neither an order nor a fill."""
         self.notices.append((user, kind, body))
-
-    def take_voided(self, user: str, nonce: int | None) -> bool:
-        """Tell whether a queued request was taken back by a noop with its nonce; asking uses that up."""
-        return nonce is not None and self.voided.pop((user, nonce), False) is None
 
     def commit(self) -> None:
         """Make everything that changed durable, then tell the streams."""

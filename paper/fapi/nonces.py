@@ -23,7 +23,8 @@ class Nonces:
             raise Refused(-4225, "Nonce Expired")
         kept = self.used.setdefault(user, [])
         if nonce in kept:
-            raise Refused(-4226, "Duplicate nonce")
+            # The venue says the same of a duplicate: its own demonstration of the empty request shows it.
+            raise Refused(-4225, "Nonce Expired")
         if len(kept) >= KEPT and nonce < kept[0]:
             raise Refused(-4225, "Nonce Expired")
         self.restore(user, nonce)

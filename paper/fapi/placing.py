@@ -46,7 +46,9 @@ def check(node: Node, user: User, wish: Wish) -> Decimal:
         raise Refused(-4109)
     if node.venue.settings.trading_halted:
         raise Refused(-4108, "Symbol is on delivering or delivered or settling or closed or pre-trading.")
-    if node.dialect.rejects_duplicate_ids and is_open_id(node, account, terms.client_id, is_algo=terms.is_algo):
+    if node.settings.duplicate_client_id == "reject" and is_open_id(
+        node, account, terms.client_id, is_algo=terms.is_algo
+    ):
         raise Refused(-4116)
     _check_count(node, account, wish)
     market = node.venue.markets[contract.coin]

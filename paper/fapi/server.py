@@ -179,16 +179,26 @@ class Server:
             count = endpoint.orders(incoming.asked.params)
             self.node.limits.spend_orders(sender.user.name, count, self.node.venue.clock())
         self.node.commit()
-        if late_s:
-            await asyncio.sleep(late_s)
-        if endpoint.kind.startswith("cancel") and settings.cancel_delay_s:
-            await asyncio.sleep(float(settings.cancel_delay_s))
-        await self.node.running.wait()
-        answer = self._run(incoming, sender)
+        if endpoint.kind == "noop":
+            return self._run(incoming, sender)
+        key = (sender.user.name, sender.origin.nonce or 0) if sender is not None else ("", 0)
+        self.node.queued[key] = None
+        try:
+            await self._wait_turn(endpoint, late_s)
+            answer = self._run(incoming, sender)
+        finally:
+            self.node.queued.pop(key, None)
+            self.node.voided.pop(key, None)
         wait = max(float(settings.answer_delay_s), LATE_ACK_S if settings.fill_before_ack else 0.0)
         if wait:
             await asyncio.sleep(wait)
         return answer
+
+    async def _wait_turn(self, endpoint: Endpoint, late_s: float) -> None:
+        delay = float(self.node.venue.settings.cancel_delay_s) if endpoint.kind.startswith("cancel") else 0.0
+        if late_s + delay:
+            await asyncio.sleep(late_s + delay)
+        await self.node.running.wait()
 
     def _run(self, incoming: Incoming, sender: Sender | None) -> object:
         venue = self.node.venue
@@ -207,7 +217,7 @@ class Server:
         """Check at the matching stage what was checked at the gate: the window, and whether it was taken back."""
         if sender.deadline is not None and self.node.venue.now() > sender.deadline:
             raise Refused(-5028)
-        if sender.scheme == "wallet" and self.node.take_voided(sender.user.name, sender.origin.nonce):
+        if sender.scheme == "wallet" and (sender.user.name, sender.origin.nonce) in self.node.voided:
             raise Refused(-4225, "Nonce Expired")
 
     def _call(self, incoming: Incoming, sender: Sender | None) -> Call:

@@ -12,6 +12,8 @@ class FapiSettings:
 
     algo_child_client_id: str = "same"
     """same | generated: the client id of the order that a fired algo order becomes."""
+    duplicate_client_id: str = "reject"
+    """reject | accept a client id that one of the account's open orders has."""
     close_position_when_flat: str = "keep"
     """keep | expire: what becomes of a close-all order when its position is gone."""
     cancel_is_found: bool = True

@@ -1,0 +1,57 @@
+"""Aster's own: keys with HMAC on the older paths, wallets and agents on /fapi/v3, conditional orders on the order endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from paper.aster.agents_api import agent_table
+from paper.aster.wallets import by_wallet
+from paper.fapi.account_api import account_table
+from paper.fapi.calls import Call, Endpoint, Security
+from paper.fapi.dialect import Dialect
+from paper.fapi.market_api import market_table
+from paper.fapi.node import Node
+from paper.fapi.orders_api import order_table
+from paper.fapi.security import Asked, Sender, by_hmac, by_key
+from paper.fapi.server import Protocol
+from paper.fapi.streams_api import stream_table
+
+DIALECT = Dialect(
+    name="aster",
+    port=3003,
+    has_algo_service=False,
+    taker=Decimal("0.00035"),
+    maker=Decimal("0.0001"),
+    order_limits=(("1M", 60, 1200),),
+    min_notional=Decimal(5),
+    timeouts_are_503=True,
+    has_slim_v3=False,
+    max_algo_orders=100,
+)
+
+
+def authenticate(node: Node, asked: Asked, endpoint: Endpoint, version: str) -> Sender | None:
+    """Return who asks, None where nobody needs to be known."""
+    if endpoint.security is Security.NONE:
+        return None
+    if version == "v3":
+        return by_wallet(node, asked, endpoint)
+    if endpoint.security is Security.KEY:
+        user = by_key(node, asked)
+        return Sender(user=user, origin=Call(node=node, params=asked.params).origin, deadline=None)
+    # Nothing is known of a second check of the window at this venue's matching stage.
+    return replace(by_hmac(node, asked, endpoint.security), deadline=None)
+
+
+PROTOCOL = Protocol(
+    table={
+        **market_table(),
+        **order_table(order_weight=1),
+        **account_table(),
+        **stream_table(),
+        **agent_table(),
+    },
+    authenticate=authenticate,
+    versions=("v1", "v2", "v3", "v4"),
+)
