@@ -1,0 +1,69 @@
+"""How fast is the paper exchange? Signed orders a second over HTTP against what recovering their signatures alone costs.
+
+Four figures, the server on one core and the client on another:
+
+1. `ratio`: orders answered a second (one signed action an order, durable before its answer) over the signatures that the
+   same core recovers a second when it does nothing else; above it the machine's cryptography would be the limit.
+2. `p99_ms`: the 99th hundredth of an order's answer under an even load of half of what the server can.
+3. 1,000 accounts with open orders while prices change ten times a second: what a price update and an answer take then.
+4. `candles_per_s`: a day of one-minute candles of three coins replayed through the engine as fast as it goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.conditions import conditions, options_of
+from benchmarks.paper_load import Answers, Load, orders_of, run_load, wallets
+from benchmarks.paper_replay import replay_a_day
+from benchmarks.paper_server import PaperServer, pin, recoveries_per_second
+
+CLIENT_CORE = 1
+PART_OF_LIMIT = 0.5
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print; the last line is for machines."""
+    parser = options_of("paper", __doc__)
+    parser.add_argument("--accounts", type=int, default=1_000)
+    parser.add_argument("--orders", type=int, default=20_000)
+    parser.add_argument("--connections", type=int, default=32)
+    chosen = parser.parse_args(arguments)
+    sys.stdout.write(conditions("none") + "\n")
+    pin(CLIENT_CORE)
+    keys = wallets(chosen.accounts)
+    limit = recoveries_per_second(orders_of(keys, 2_000))
+    sys.stdout.write(f"signatures recovered alone: {limit:,.0f} a second on one core\n")
+    with TemporaryDirectory() as folder, PaperServer(Path(folder) / "paper.sqlite") as server:
+        server.fund(keys)
+        load = Load(port=server.port, connections=chosen.connections)
+        asyncio.run(run_load(load, orders_of(keys, 1_000)))
+        orders, before = orders_of(keys, chosen.orders), server.core_seconds()
+        full = asyncio.run(run_load(load, orders))
+        per_core_second = full.count / (server.core_seconds() - before)
+        _print("full speed", full)
+        sys.stdout.write(f"  {per_core_second:,.0f} for a second of the server's core\n")
+        even = asyncio.run(run_load(load.at(full.per_second / 2), orders_of(keys, chosen.orders // 2)))
+        _print("at half of that", even)
+        server.update_prices_ten_times_a_second()
+        crowd = asyncio.run(run_load(load.at(500), orders_of(keys, 2_500)))
+        _print(f"{chosen.accounts:,} accounts with open orders, ten price updates a second", crowd)
+        sys.stdout.write(f"  a price update took {server.tick_ms():.1f} ms\n")
+    candles = replay_a_day()
+    ratio = per_core_second / limit
+    sys.stdout.write(f"ratio={ratio:.2f} p99_ms={even.quantile(0.99):.1f} candles_per_s={candles:.0f}\n")
+    return 0 if ratio >= PART_OF_LIMIT and full.refused == even.refused == 0 else 1
+
+
+def _print(what: str, answers: Answers) -> None:
+    sys.stdout.write(
+        f"{what}: {answers.count:,} orders, {answers.per_second:,.0f} a second, answered in "
+        f"{answers.quantile(0.5):.1f} ms (median), {answers.quantile(0.99):.1f} ms (p99), {answers.refused} refused\n"
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,168 @@
+"""Signed orders over kept-alive connections, as fast as they are answered or at an even rate."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+from coincurve import PrivateKey
+
+from paper.hyperliquid.signing import l1_digest, public_address
+
+NONCES = count(time.time_ns() // 1_000_000)
+START_PX = {0: 97_000, 1: 3_400, 2: 180}
+SIZES = {0: "0.001", 1: "0.01", 2: "0.2"}
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """A key and its address."""
+
+    key: PrivateKey
+    address: str
+
+
+def wallets(number: int) -> list[Wallet]:
+    """Make the same keys every time."""
+    keys = [PrivateKey.from_int(7_000_003 + index) for index in range(number)]
+    return [Wallet(key, public_address(key.public_key)) for key in keys]
+
+
+def orders_of(keys: list[Wallet], number: int) -> list[Json]:
+    """Sign one resting order after the other, the wallets in turn."""
+    return [_signed(keys[index % len(keys)], index) for index in range(number)]
+
+
+def _signed(wallet: Wallet, index: int) -> Json:
+    asset = index % 3
+    # Far from the market, so that the order rests; the ticks below keep five figures.
+    px = START_PX[asset] * (90 - index % 5) // 100
+    order = {"a": asset, "b": True, "p": str(px), "s": SIZES[asset], "r": False, "t": {"limit": {"tif": "Gtc"}}}
+    action = {"type": "order", "orders": [order], "grouping": "na"}
+    nonce = next(NONCES)
+    raw = wallet.key.sign_recoverable(l1_digest(action, nonce, None, None), hasher=None)
+    signature = {"r": "0x" + raw[:32].hex(), "s": "0x" + raw[32:64].hex(), "v": 27 + raw[64]}
+    return {"action": action, "nonce": nonce, "signature": signature, "vaultAddress": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Where to, over how many connections, and how many orders a second (0: whenever one is answered)."""
+
+    port: int
+    connections: int
+    per_second: float = 0.0
+
+    def at(self, per_second: float) -> Load:
+        """Return the same load at an even rate."""
+        return replace(self, per_second=per_second)
+
+
+@dataclass(slots=True)
+class Answers:
+    """What came back: seconds from the moment an order was due to its answer."""
+
+    waits: list[float] = field(default_factory=list)
+    refused: int = 0
+    seconds: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many were answered."""
+        return len(self.waits)
+
+    @property
+    def per_second(self) -> float:
+        """How many were answered a second."""
+        return self.count / self.seconds
+
+    def quantile(self, part: float) -> float:
+        """Return a quantile of the waits in milliseconds."""
+        return sorted(self.waits)[min(int(part * self.count), self.count - 1)] * 1000
+
+
+@dataclass(slots=True)
+class _Queue:
+    requests: deque[tuple[float, bytes]]
+    answers: Answers
+    done: asyncio.Future[None]
+    total: int
+
+
+class _Connection(asyncio.Protocol):
+    """One request at a time; a due time in the future is waited for."""
+
+    def __init__(self, queue: _Queue) -> None:
+        self._queue = queue
+        self._due = 0.0
+        self._data = b""
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._next()
+
+    def _next(self) -> None:
+        if not self._queue.requests:
+            return
+        self._due, request = self._queue.requests.popleft()
+        wait = self._due - time.monotonic()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self._send, request)
+            return
+        self._due = self._due or time.monotonic()
+        self._send(request)
+
+    def _send(self, request: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        head, mark, body = self._data.partition(b"\r\n\r\n")
+        if not mark or len(body) < _length(head):
+            return
+        answers = self._queue.answers
+        answers.waits.append(time.monotonic() - self._due)
+        answers.refused += b'"resting"' not in body
+        self._data = b""
+        if answers.count == self._queue.total:
+            self._queue.done.set_result(None)
+        self._next()
+
+
+def _length(head: bytes) -> int:
+    return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+
+
+def _http(body: Json) -> bytes:
+    data = json.dumps(body, separators=(",", ":")).encode()
+    head = f"POST /exchange HTTP/1.1\r\nHost: paper\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+    return head.encode() + data
+
+
+async def run_load(load: Load, orders: list[Json]) -> Answers:
+    """Send all orders and wait for all answers."""
+    loop = asyncio.get_running_loop()
+    raw = [_http(order) for order in orders]
+    start = time.monotonic() + 0.1
+    step = 1 / load.per_second if load.per_second else 0.0
+    due = ((start + index * step if step else 0.0, request) for index, request in enumerate(raw))
+    queue = _Queue(deque(due), Answers(), loop.create_future(), len(orders))
+    begun = time.monotonic()
+    transports = [
+        (await loop.create_connection(lambda: _Connection(queue), "127.0.0.1", load.port))[0]
+        for _ in range(load.connections)
+    ]
+    await asyncio.wait_for(queue.done, 120)
+    queue.answers.seconds = time.monotonic() - begun
+    for transport in transports:
+        transport.close()
+    return queue.answers
