@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 from sqlalchemy import Engine
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 from advisors.registry import Registry, built_in
 from api.executions import Executions
@@ -109,5 +109,11 @@ def _paging(
     return Paging(cursor=cursor, limit=limit)
 
 
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+RawBody = Annotated[bytes, Depends(_body)]
+"""The body of a protocol that is not ours, as it came."""
 Ports = Annotated[Parts, Depends(parts_of)]
 PageAsked = Annotated[Paging, Depends(_paging)]

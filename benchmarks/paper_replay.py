@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from paper.hyperliquid.node import Node
@@ -38,5 +39,5 @@ def replay_a_day() -> float:
 def _pass_time(node: Node) -> None:
     start = node.venue.clock()
     for step in range(MINUTES * CORNERS):
-        node.venue.clock = lambda moment=start + step * 60_000 // CORNERS: moment
+        node.venue.clock = partial(int, start + step * 60_000 // CORNERS)
         tick(node)

@@ -20,10 +20,10 @@ SERVER_CORE = 0
 READY = "listening on http://127.0.0.1:"
 
 
-def pin(core: int) -> None:
-    """Keep this process to one core where the system knows how and has so many."""
+def pin(core: int, pid: int = 0) -> None:
+    """Keep a process (this one by default) to one core where the system knows how and has so many."""
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > core:
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(pid, {core})
 
 
 def recoveries_per_second(orders: list[Json]) -> float:
@@ -49,9 +49,8 @@ class PaperServer:
         self._updates: list[float] = []
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            self._command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: pin(SERVER_CORE)
-        )
+        self._process = subprocess.Popen(self._command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        pin(SERVER_CORE, self._process.pid)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if READY not in line:

@@ -46,6 +46,10 @@ class EncryptionCodec(PayloadCodec):
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Decrypt each payload under the key that it names; raise SealError when that key is not here."""
+        return self.open(payloads)
+
+    def open(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Decrypt as `decode` does, for callers that run no event loop."""
         return [self._decrypted(payload) for payload in payloads]
 
     def _encrypted(self, payload: Payload) -> Payload:

@@ -2,7 +2,8 @@
 
 The Web UI calls it from the browser, across origins and without our API key. So it has an authorisation of its own: a token in the
 path, derived from the master key (`holdfast up` hands it to the UI it starts), or an administrator's key as everywhere else.
-Protocol: the SDK's remote codec, JSON of `temporal.api.common.v1.Payloads`.
+Protocol: the SDK's remote codec, JSON of `temporal.api.common.v1.Payloads`. It is no route of our own API: it stands in no OpenAPI
+document and takes no idempotency key, since it changes nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from temporalio.api.common.v1 import Payloads
 
 from api.auth import Me
+from api.deps import RawBody
 from domain.errors import Refused
 from runtime.converter import EncryptionCodec
 from runtime.secrets import KeyRing, SealError
@@ -27,8 +29,8 @@ _LARGEST = 4 * 1024 * 1024
 """Bytes of a request; Temporal refuses payloads of over 2 MB."""
 
 
-@router.post("/codec/{token}/decode")
-async def decode_for_the_ui(token: str, request: Request) -> Response:
+@router.post("/codec/{token}/decode", include_in_schema=False)
+def decode_for_the_ui(token: str, request: Request, body: RawBody) -> Response:
     """Decrypt payloads for the bearer of the codec token."""
     if not any(hmac.compare_digest(token, known) for known in _keys(request).codec_tokens()):
         raise Refused(
@@ -36,24 +38,23 @@ async def decode_for_the_ui(token: str, request: Request) -> Response:
             "This codec address is not valid.",
             action="Take the address from `holdfast up`, or from `holdfast doctor`.",
         )
-    return await _decoded(request)
+    return _decoded(_keys(request), body)
 
 
-@router.post("/admin/codec/decode")
-async def decode_for_an_administrator(request: Request, _: Me) -> Response:
+@router.post("/admin/codec/decode", include_in_schema=False)
+def decode_for_an_administrator(request: Request, _: Me, body: RawBody) -> Response:
     """Decrypt payloads for an administrator's API key."""
-    return await _decoded(request)
+    return _decoded(_keys(request), body)
 
 
-async def _decoded(request: Request) -> Response:
-    body = await request.body()
+def _decoded(keys: KeyRing, body: bytes) -> Response:
     if len(body) > _LARGEST:
         raise Refused(
             "body_too_large", "The payloads are larger than Temporal allows.", action="Ask for fewer at a time."
         )
     try:
         asked = json_format.Parse(body, Payloads())
-        shown = await EncryptionCodec(_keys(request)).decode(asked.payloads)
+        shown = EncryptionCodec(keys).open(asked.payloads)
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise Refused(
             "bad_request", "This is no JSON of Temporal payloads.", action="See the remote codec protocol."

@@ -181,6 +181,12 @@ class AccountBooks:
     ledger: list[LedgerUpdate] = field(default_factory=list)
     snapshots: deque[AccountSnapshot] = field(default_factory=deque)
     values: list[ValueSample] = field(default_factory=list)
+    released: set[str] = field(default_factory=set)
+
+    def release(self, cloid: str | None) -> None:
+        """Let a client id be used once more: a modify keeps the one of the order it replaces."""
+        if cloid is not None:
+            self.released.add(cloid)
 
 
 SNAPSHOT_MS = 180_000

@@ -43,7 +43,9 @@ def check_shape(venue: PaperVenue, account: Account, wanted: OrderRequest, group
         raise OrderRefused("Order has zero size.")
     if wanted.sz < 0 or wanted.sz % market.perp.lot != 0:
         raise OrderRefused("Order has invalid size.")
-    used = wanted.cloid is not None and wanted.cloid in venue.books[account.address].by_cloid
+    books = venue.books[account.address]
+    used = wanted.cloid is not None and wanted.cloid in books.by_cloid and wanted.cloid not in books.released
+    books.released.discard(wanted.cloid or "")
     if used and venue.settings.duplicate_cloid == "reject":
         raise OrderRefused("Duplicate cloid.")
 
@@ -51,7 +53,7 @@ def check_shape(venue: PaperVenue, account: Account, wanted: OrderRequest, group
 def check_order(venue: PaperVenue, account: Account, order: Order, *, children: bool = False) -> None:
     """Refuse what the matching stage refuses, and shrink an oversized reduce-only order to the position."""
     _check_value(venue, account, order)
-    _check_band(venue, order)
+    check_band(venue, order.asset, order.limit_px)
     if order.trigger is not None:
         _check_trigger(venue, account, order, order.trigger, has_parent=children)
     elif order.reduce_only:
@@ -73,10 +75,12 @@ def _check_value(venue: PaperVenue, account: Account, order: Order) -> None:
         raise OrderRefused(f"Order must have minimum value of {least}.", Status.MIN_TRADE_NTL_REJECTED)
 
 
-def _check_band(venue: PaperVenue, order: Order) -> None:
-    reference = venue.mark(order.coin)
-    band = venue.settings.price_band
-    if abs(order.limit_px - reference) > band * reference:
+def check_band(venue: PaperVenue, asset: int, limit_px: Decimal) -> None:
+    """Refuse a limit too far from the mark."""
+    market = venue.market_of(asset)
+    assert market is not None
+    reference, band = market.mark, venue.settings.price_band
+    if abs(limit_px - reference) > band * reference:
         percent = int(band * 100)
         text = f"Order price cannot be more than {percent}% away from the reference price"
         raise OrderRefused(text, Status.ORACLE_REJECTED)

@@ -7,6 +7,7 @@ from decimal import ROUND_UP, Decimal
 from paper.engine.accounts import Account, Position
 from paper.engine.cancelling import cancel_all
 from paper.engine.changes import Liquidated
+from paper.engine.deleveraging import deleverage
 from paper.engine.forced import Forced, force
 from paper.engine.margin import account_value, cross_maintenance, cross_value, isolated_value, maintenance
 from paper.engine.orders import Status
@@ -88,6 +89,8 @@ def _sell_into_book(venue: PaperVenue, account: Account, position: Position, now
 def _take_over(venue: PaperVenue, account: Account, position: Position) -> None:
     """Let the liquidator vault take the position at the mark; what equity it still had is lost to the vault."""
     market = venue.markets[position.coin]
+    if venue.settings.adl and _deleveraged(venue, account, position, market.mark):
+        return
     equity = isolated_value(position, market.mark) if not position.is_cross else Decimal(0)
     backstop_fill(venue, account, position, market.mark)
     if equity:
@@ -97,3 +100,13 @@ def _take_over(venue: PaperVenue, account: Account, position: Position) -> None:
     elif not any(p.is_cross for p in account.positions.values()):
         venue.counterparty += account.cash
         account.cash = Decimal(0)
+
+
+def _deleveraged(venue: PaperVenue, account: Account, position: Position, mark: Decimal) -> bool:
+    """Deleverage a bankrupt position; tells whether nothing of it is left."""
+    equity = isolated_value(position, mark)
+    if position.is_cross:
+        total = cross_value(venue, account)
+        notional = sum((abs(p.szi) * venue.mark(p.coin) for p in account.positions.values() if p.is_cross), Decimal(0))
+        equity = total * abs(position.szi) * mark / notional
+    return equity < 0 and deleverage(venue, account, position, equity) == 0

@@ -65,6 +65,8 @@ class Settings:
     """How long after a removal the same master can approve no agent."""
     activation_fee: Decimal = Decimal(1)
     """What a transfer to an address without an account costs its sender (USDC)."""
+    builder_minimum: Decimal = Decimal(100)
+    """Perp value (USDC) that a builder needs to be approved; 0 lifts the rule."""
     vault_minimum: Decimal = Decimal(100)
     """Smallest first deposit of a vault's leader (USDC)."""
     vault_creation_fee: Decimal = Decimal(0)

@@ -15,6 +15,7 @@ from paper.engine.venue import PaperVenue
 CENT_MILLIONTH = Decimal("0.000001")
 BUILDER_UNIT = Decimal("0.00001")
 ZERO = Decimal(0)
+DELEVERAGED = "Auto-Deleveraging"
 ZERO_HASH = "0x" + "0" * 64
 
 
@@ -27,6 +28,17 @@ class Match:
     tid: int
     hash: str
     liquidation: Liquidation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """A change of a position past the book; without a `direction` it is named as a liquidation."""
+
+    coin: str
+    signed: Decimal
+    px: Decimal
+    method: str
+    direction: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,31 +131,39 @@ def fill_order(venue: PaperVenue, order: Order, match: Match, *, crossed: bool) 
 
 def backstop_fill(venue: PaperVenue, account: Account, position: Position, mark: Decimal) -> None:
     """Hand a whole position to the liquidator at the mark, without a fee and without the book."""
+    hand_over(venue, account, Handover(coin=position.coin, signed=-position.szi, px=mark, method="backstop"))
+
+
+def hand_over(venue: PaperVenue, account: Account, wanted: Handover, liquidated: str | None = None) -> None:
+    """Change a position past the book, without a fee; `liquidated` names whose liquidation it is, if not its own."""
     tid, digest = venue.take_trade()
-    start, signed = position.szi, -position.szi
-    closed_pnl = apply_to_position(venue, account, position.coin, signed, mark)
+    position = account.positions[wanted.coin]
+    start, kind = position.szi, "Cross" if position.is_cross else "Isolated"
+    closed_pnl = apply_to_position(venue, account, wanted.coin, wanted.signed, wanted.px)
     venue.counterparty -= closed_pnl
+    mark = venue.mark(wanted.coin)
     fill = Fill(
         user=account.address,
-        coin=position.coin,
-        px=mark,
-        sz=abs(signed),
-        is_buy=signed > 0,
+        coin=wanted.coin,
+        px=wanted.px,
+        sz=abs(wanted.signed),
+        is_buy=wanted.signed > 0,
         time=venue.now(),
         start_position=start,
-        direction=f"Liquidated {'Cross' if position.is_cross else 'Isolated'} {'Long' if start > 0 else 'Short'}",
+        direction=wanted.direction or f"Liquidated {kind} {'Long' if start > 0 else 'Short'}",
         closed_pnl=closed_pnl,
         hash=digest,
         oid=venue.take_oid(),
         crossed=True,
         fee=ZERO,
         tid=tid,
-        liquidation=Liquidation(user=account.address, mark_px=mark, method="backstop"),
+        liquidation=Liquidation(user=liquidated or account.address, mark_px=mark, method=wanted.method),
     )
     venue.books[account.address].fills.append(fill)
     venue.changes.fills.append(fill)
     venue.changes.events.append(fill)
-    venue.touched[(account.address, position.coin)] = None
+    venue.touched[(account.address, wanted.coin)] = None
+    venue.touch(account)
 
 
 def close_order(venue: PaperVenue, order: Order, status: Status) -> None:

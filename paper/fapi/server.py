@@ -16,7 +16,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from paper.fapi.calls import Call, Endpoint, Table
-from paper.fapi.control import Control, control_routes
+from paper.fapi.control import Control
+from paper.fapi.control_routes import control_routes
 from paper.fapi.errors import Refused
 from paper.fapi.faulty import BEFORE, TIMED_OUT, altered, described, hang_up
 from paper.fapi.node import Node

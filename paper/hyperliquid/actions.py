@@ -9,6 +9,7 @@ from typing import Any
 
 from paper.engine.accounts import Account
 from paper.engine.cancelling import cancel, live_order
+from paper.engine.checks import check_band, check_shape
 from paper.engine.errors import ActionRefused, OrderRefused, Unparsable
 from paper.engine.orders import Origin, Tif
 from paper.engine.placing import place_batch
@@ -64,7 +65,7 @@ def place_orders(node: Node, account: Account, action: Json, origin: Origin) -> 
     """Run `order`."""
     wanted = [order_request(row) for row in typed(action.get("orders"), list)]
     context = _context(account, action, origin)
-    refusal = _batch_refusal(wanted, context.grouping)
+    refusal = _batch_refusal(wanted, context.grouping) or _prevalidation(node, account, wanted, context)
     if refusal:
         return statuses_answer("order", [{"error": refusal}])
     outcomes = place_batch(node.venue, context, wanted)
@@ -84,6 +85,19 @@ def _batch_refusal(wanted: list[OrderRequest], grouping: Grouping) -> str:
         return "Unexpected number of trigger orders"
     if grouping is Grouping.POSITION_TPSL and len(triggers) != len(wanted):
         return "Unexpected number of trigger orders"
+    return ""
+
+
+def _prevalidation(node: Node, account: Account, wanted: list[OrderRequest], context: ActionContext) -> str:
+    """Return the first error of shape or price band where the switch lets one order refuse its whole batch."""
+    if node.venue.settings.prevalidation != "batch":
+        return ""
+    for item in wanted:
+        try:
+            check_shape(node.venue, account, item, context.grouping)
+            check_band(node.venue, item.asset, item.limit_px)
+        except OrderRefused as refused:
+            return f"{refused.text} asset={item.asset}"
     return ""
 
 
@@ -138,6 +152,7 @@ def _modify(node: Node, account: Account, row: Json, origin: Origin, *, always: 
         return {"error": "Cannot modify canceled or filled order"}
     if old is not None:
         cancel(node.venue, account.address, old.asset, old.oid)
+        node.venue.books[account.address].release(old.cloid)
     if strict:
         wanted = replace(wanted, tif=Tif.ALO)
     context = ActionContext(user=account.address, origin=origin)

@@ -67,7 +67,7 @@ def _contexts(node: Node, row: Json, as_of: int | None) -> Any:
 def _funding_history(node: Node, row: Json, as_of: int | None) -> Any:
     del as_of
     start, end = times(row)
-    return info_market.funding_history(node.venue, coin_of(row), start, end)
+    return info_market.funding_history(node, coin_of(row), start, end)
 
 
 def _recent_trades(node: Node, row: Json, as_of: int | None) -> Any:

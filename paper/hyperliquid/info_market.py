@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from paper.engine.caps import open_interest
+from paper.engine.changes import FundingRate
 from paper.engine.errors import Unparsable
-from paper.engine.funding import HOUR_MS, hourly_rate
+from paper.engine.funding import HOUR_MS, STAMP_MS, hourly_rate
 from paper.engine.market import Market
 from paper.engine.orders import Order
 from paper.engine.venue import PaperVenue
@@ -23,6 +24,7 @@ INTERVALS = {
     "3d": 4320 * MINUTE, "1w": 10080 * MINUTE, "1M": 43200 * MINUTE,
 }  # fmt: skip
 CANDLES = 5000
+FUNDING_ROWS = 500
 FIRST_TABLE = 50
 BOOK_LEVELS = 20
 RATE_UNIT = Decimal("1e-10")
@@ -59,7 +61,7 @@ def asset_context(node: Node, market: Market) -> Json:
     """Return the context of a coin: prices, funding of the running hour, a day's volume."""
     venue, coin, now = node.venue, market.perp.coin, node.market_ms()
     premium = Decimal(f"{node.feed.premium(coin, now):.10f}")
-    day = node.feed.candles(coin, HOUR_MS, now - DAY_MS, now, now)
+    day = node.history.candles(coin, HOUR_MS, now - DAY_MS, now, now)
     base = Decimal(f"{sum(candle.volume for candle in day):.6f}").quantize(market.perp.lot)
     previous = Decimal(f"{day[0].open:.10g}") if day else market.mark
     return {
@@ -133,13 +135,15 @@ def candle_snapshot(node: Node, request: Json) -> list[Json]:
     last = min(end if isinstance(end, int) else now, now)
     first = max(start, last - (CANDLES - 1) * length)
     # The reference shows the bar in which `startTime` lies too: clients ask from within a bar.
-    rows = node.feed.candles(coin, length, first // length * length, last, now)
+    rows = node.history.candles(coin, length, first // length * length, last, now)
     return [wire.candle(row, coin, interval, length, market.perp) for row in rows]
 
 
-def funding_history(venue: PaperVenue, coin: str, start: int, end: int | None) -> list[Json]:
-    """Return `fundingHistory`, oldest first."""
-    rows = [row for row in venue.rates.get(coin, []) if start <= row.time and (end is None or row.time <= end)]
+def funding_history(node: Node, coin: str, start: int, end: int) -> list[Json]:
+    """Return `fundingHistory`, oldest first; hours before the venue was started come from the feed."""
+    stored = node.venue.rates.get(coin, [])
+    rows = [row for row in _earlier_rates(node, coin, start, end) if not stored or row.time < stored[0].time]
+    rows = [*rows, *(row for row in stored if start <= row.time <= end)]
     return [
         {
             "coin": row.coin,
@@ -147,8 +151,23 @@ def funding_history(venue: PaperVenue, coin: str, start: int, end: int | None) -
             "premium": number(row.premium.quantize(RATE_UNIT)),
             "time": row.time,
         }
-        for row in rows[:500]
+        for row in rows[:FUNDING_ROWS]
     ]
+
+
+def _earlier_rates(node: Node, coin: str, start: int, end: int) -> list[FundingRate]:
+    if coin not in node.venue.markets or node.venue.markets[coin].perp.is_spot:
+        return []
+    first = max(-(-(start - STAMP_MS) // HOUR_MS), node.history.listed_ms() // HOUR_MS)
+    rows: list[FundingRate] = []
+    for hour in range(first, min(node.venue.funded_hour, (end - STAMP_MS) // HOUR_MS) + 1):
+        # The payment of an hour goes by the premium of the one that has ended.
+        premium = Decimal(f"{node.feed.premium(coin, (hour - 1) * HOUR_MS):.10f}")
+        stamp = hour * HOUR_MS + STAMP_MS
+        rows.append(FundingRate(coin=coin, time=stamp, rate=hourly_rate(premium), premium=premium))
+        if len(rows) >= FUNDING_ROWS:
+            break
+    return rows
 
 
 def predicted_fundings(node: Node) -> list[Any]:

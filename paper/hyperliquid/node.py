@@ -12,6 +12,7 @@ from paper.engine.market import Market
 from paper.engine.venue import PaperVenue
 from paper.feeds.feed import Feed
 from paper.hyperliquid.agents import Agents
+from paper.hyperliquid.candle_history import CandleHistory
 from paper.hyperliquid.limits import Limits
 from paper.hyperliquid.nonces import Nonces
 from paper.store import Store
@@ -31,6 +32,10 @@ class Node:
     running: asyncio.Event = field(default_factory=asyncio.Event)
     started_ms: int = 0
     ticks: int = 0
+    history: CandleHistory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.history = CandleHistory(self.feed)
 
     def market_ms(self) -> int:
         """Return the market time now."""

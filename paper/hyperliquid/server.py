@@ -20,6 +20,7 @@ from paper.engine.errors import Unparsable
 from paper.faults import Fault, Faults, Rule
 from paper.hyperliquid import exchange as actions
 from paper.hyperliquid import info as reads
+from paper.hyperliquid import info_portfolio
 from paper.hyperliquid.control import Control, control_routes
 from paper.hyperliquid.described import described_orders
 from paper.hyperliquid.exchange import Envelope
@@ -57,6 +58,8 @@ class Server:
         routes = [
             Route("/info", self.info, methods=["POST"]),
             Route("/exchange", self.exchange, methods=["POST"]),
+            Route("/leaderboard", self.leaderboard, methods=["GET"]),
+            Route("/Mainnet/leaderboard", self.leaderboard, methods=["GET"]),
             WebSocketRoute("/ws", self.websocket),
             *control_routes(Control(self.node, self.faults, self.hub)),
         ]
@@ -86,6 +89,11 @@ class Server:
     async def websocket(self, socket: WebSocket) -> None:
         """Serve one stream connection."""
         await self.hub.serve(socket)
+
+    async def leaderboard(self, request: Request) -> Response:
+        """Answer the leaderboard, which the real venue serves as a file on another host."""
+        del request
+        return JSONResponse(info_portfolio.leaderboard(self.node.venue))
 
     async def info(self, request: Request) -> Response:
         """Answer a read."""

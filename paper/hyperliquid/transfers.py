@@ -8,7 +8,7 @@ from typing import Any
 
 from paper.engine.accounts import Account, AccountKind
 from paper.engine.errors import ActionRefused, Unparsable
-from paper.engine.margin import withdrawable
+from paper.engine.margin import account_value, withdrawable
 from paper.engine.owned import owned_by, run_by
 from paper.engine.spot import USDC
 from paper.engine.spot import available as spot_available
@@ -23,6 +23,8 @@ from paper.hyperliquid.wire import usd
 Json = dict[str, Any]
 Handler = Callable[[Node, Account, Json], Json]
 WITHDRAWAL_FEE = Decimal(1)
+LARGEST_BUILDER_FEE = 1_000
+BUILDERS = 10
 
 
 def approve_agent(node: Node, account: Account, action: Json) -> Json:
@@ -50,12 +52,19 @@ def approve_agent(node: Node, account: Account, action: Json) -> Json:
 
 def approve_builder_fee(node: Node, account: Account, action: Json) -> Json:
     """Run `approveBuilderFee`; the rate is a percentage, kept in tenths of a basis point."""
-    del node
     rate = typed(action.get("maxFeeRate"), str)
     if not rate.endswith("%"):
         raise Unparsable(f"{rate!r} is no rate")
-    tenths = decimal(rate[:-1]) * 1000
-    account.builder_fees[address(action.get("builder"))] = int(tenths)
+    tenths, builder = int(decimal(rate[:-1]) * 1000), address(action.get("builder"))
+    if tenths > LARGEST_BUILDER_FEE:
+        raise ActionRefused("Builder fee rate is too high.")
+    known = node.venue.account(builder)
+    if known is None or account_value(node.venue, known) < node.venue.settings.builder_minimum:
+        raise ActionRefused("Builder has insufficient balance to be approved.")
+    approved = {name: fee for name, fee in account.builder_fees.items() if fee} | {builder: tenths}
+    if len(approved) > BUILDERS:
+        raise ActionRefused("Too many builders approved.")
+    account.builder_fees[builder] = tenths
     return OK
 
 

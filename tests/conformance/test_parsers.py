@@ -55,7 +55,7 @@ CASSETTES: dict[str, Callable[[Any], Any]] = {
     "userFillsByTime": lambda answer: [rows.read_fill("a", OWNER, row) for row in answer],
     "userFunding": lambda answer: [rows.read_funding(row) for row in answer],
     "userNonFundingLedgerUpdates": lambda answer: [rows.read_ledger(OWNER, row) for row in answer],
-    "l2Book": lambda answer: rows.read_time(answer),
+    "l2Book": rows.read_time,
     "extraAgents": lambda answer: [from_millis(row["validUntil"]) for row in answer],
     "userRole": lambda answer: answer["role"],
     "userRateLimit": _rate_limit,

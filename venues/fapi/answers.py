@@ -23,6 +23,8 @@ TEXT_LIMIT = 200
 TOO_LATE = frozenset({-2011, -2013})
 NOTHING_TO_CHANGE = frozenset({-4046, -4059})
 BAD_SHAPE = (KeyError, TypeError, ValueError, AttributeError, IndexError, Refused)
+# A gateway that limits says nothing of a copy that it let through before, and the fence makes unknown cheap.
+_LIMITED = frozenset({418, 429})
 _UNFILLED = {"IOC": "ioc_no_match", "FOK": "ioc_no_match", "GTX": "post_only_would_match"}
 
 
@@ -121,6 +123,8 @@ def _of_error(dialect: Dialect, reply: Reply) -> Answer:
     if error is None:
         return _of_bare_text(dialect, reply)
     text = f"{error.code} {error.text}"
+    if reply.status in _LIMITED:
+        return unknown("rate_limited", text)
     if reply.status >= 500:
         for code, start, ours in dialect.busy:
             if code in {0, error.code} and error.text.startswith(start):

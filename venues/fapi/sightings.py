@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.errors import Retryable
 from domain.instruments import Instrument
-from domain.money import ZERO, parse_decimal, quantity
+from domain.money import ZERO, Quantity, parse_decimal, quantity
 from domain.orders import OrderTerms, Side, Trigger
 from venues.base import Sighting, SightingStatus
 from venues.fapi.answers import unfilled_code
@@ -49,7 +49,7 @@ def of_order(row: Any, client_id: str, instrument: Instrument, terms: OrderTerms
         oid=str(int(row["orderId"])),
         reason=reason,
         matches=_is_same_name(row, client_id, terms) and _has_terms(row, instrument, terms),
-        original_size=quantity(row["origQty"]) if terms.trigger is None or _has_fired(row) else None,
+        original_size=_size(row) if terms.trigger is None or _has_fired(row) else None,
         changed_at=_changed_at(row),
     )
 
@@ -76,7 +76,7 @@ def of_fired(algo: Any, row: Any, instrument: Instrument, terms: OrderTerms) -> 
         oid=str(int(row["orderId"])),
         reason=_reason(row),
         matches=_has_trigger(algo, instrument, terms, algo.get("quantity") or "0"),
-        original_size=quantity(row["origQty"]),
+        original_size=_size(row),
         changed_at=_changed_at(row),
     )
 
@@ -110,6 +110,11 @@ def _reason(row: Mapping[str, Any]) -> str:
             return unfilled_code(row)
         case word:
             return str(word).lower()
+
+
+def _size(row: Mapping[str, Any]) -> Quantity:
+    """Return what was asked for; of a filled order what was filled, since a reduce-only one shrinks with its position."""
+    return quantity(row["executedQty"] if row["status"] == "FILLED" else row["origQty"])
 
 
 def _changed_at(row: Mapping[str, Any]) -> datetime | None:

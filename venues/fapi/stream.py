@@ -148,11 +148,14 @@ class FapiStream:
         )
         async with opening as socket:
             yield StreamEvent(address=address, kind="resync")
-            async with asyncio.TaskGroup() as group:
-                keeping = group.create_task(self._keep(address, socket))
+            keeping = asyncio.create_task(self._keep(address, socket))
+            try:
                 async for event in self._messages(address, socket):
                     yield event
+            finally:
+                # Not a task group: it would wrap the loss of the connection, and nobody would come back.
                 keeping.cancel()
+                await asyncio.gather(keeping, return_exceptions=True)
 
     async def _messages(self, address: str, socket: ClientConnection) -> AsyncGenerator[StreamEvent, None]:
         ends = time.monotonic() + self._pace.connection.total_seconds()

@@ -255,19 +255,6 @@ def test_money_moves_between_accounts_and_out(trader: Trader) -> None:
     assert trader.paper.call("/control/health")["balanced"]
 
 
-def test_a_builder_needs_an_approval(trader: Trader) -> None:
-    builder: dict[str, Any] = {"b": "0x" + "3" * 40, "f": 10}
-    assert (
-        trader.sdk.order("BTC", True, 0.01, 90000, GTC, builder=builder)["response"]
-        == "Builder fee has not been approved."
-    )
-    assert trader.master.approve_builder_fee(builder["b"], "0.01%")["status"] == "ok"
-    answer = trader.sdk.order("BTC", True, 0.01, 101000, GTC, builder=builder)
-    assert "filled" in statuses(answer)[0]
-    fill = trader.info.user_fills(trader.address)[0]
-    assert float(fill["builderFee"]) == pytest.approx(float(fill["px"]) * 0.01 * 0.0001, rel=1e-4)
-
-
 def test_too_large_a_batch_is_refused_whole(trader: Trader) -> None:
     row = {"coin": "ETH", "is_buy": True, "sz": 0.01, "limit_px": 3500, "order_type": GTC, "reduce_only": False}
     assert trader.sdk.bulk_orders([row] * 201)["response"] == "Signed action over weight limit of 200."

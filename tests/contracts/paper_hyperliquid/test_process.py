@@ -121,7 +121,7 @@ def test_funding_is_paid_every_hour_of_market_time(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert [later["time"] - earlier["time"] for earlier, later in pairwise(rows)] == [3_600_000] * (len(rows) - 1)
-        rates = trader.info.funding_history("BTC", 0)
+        rates = trader.info.funding_history("BTC", rows[0]["time"])
         assert {row["time"]: row["fundingRate"] for row in rates}.items() >= {
             row["time"]: row["delta"]["fundingRate"] for row in rows
         }.items()

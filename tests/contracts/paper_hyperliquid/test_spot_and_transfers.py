@@ -185,3 +185,16 @@ def test_two_of_three_keys_trade_and_pay_for_one_account(trader: Trader) -> None
     ]
     assert sender.multi_sig(trader.address, send, signatures, nonce) == OK
     assert ledger(outer)[-1]["usdc"] == "7.0"
+
+
+def test_a_builder_needs_money_and_an_approval(trader: Trader) -> None:
+    builder: dict[str, Any] = {"b": make_trader(trader.paper, "99").address, "f": 10}
+    refused = trader.sdk.order("BTC", True, 0.01, 90000, GTC, builder=builder)["response"]
+    assert refused == "Builder fee has not been approved."
+    poor = trader.master.approve_builder_fee(builder["b"], "0.01%")["response"]
+    assert poor == "Builder has insufficient balance to be approved."
+    trader.paper.control("deposit", user=builder["b"], usdc="1")
+    assert trader.master.approve_builder_fee(builder["b"], "0.01%") == OK
+    assert "filled" in status(trader.sdk.order("BTC", True, 0.01, 101000, GTC, builder=builder))
+    fill = trader.info.user_fills(trader.address)[0]
+    assert abs(Decimal(fill["builderFee"]) - Decimal(fill["px"]) * Decimal("0.000001")) <= Decimal("0.000001")

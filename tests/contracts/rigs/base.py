@@ -119,7 +119,8 @@ class Rig(ABC):
 
     def client_id_of(self, desk: Desk, oid: str) -> str:
         """The client id of an order id, from the venue's own log."""
-        return next((str(row.get("client_id", "")) for row in self.admitted(desk) if str(row["oid"]) == oid), "")
+        names = {str(row["oid"]): str(row["cloid"] or "") for row in self.admitted(desk)}
+        return names.get(oid, "").removeprefix("0x")
 
     def wait(self, is_true: Callable[[], bool], seconds: float = 15) -> None:
         """Poll until something is true."""
