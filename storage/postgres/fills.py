@@ -26,6 +26,7 @@ _TOTALS = text(
     "       from fills f join orders o on o.intent_id = f.intent_id and o.step = f.step and o.opening"
     "       where f.intent_id = any(:intent_ids) group by f.intent_id) t where i.id = t.intent_id"
 )
+_INSERT = insert(fills).on_conflict_do_nothing(constraint="fills_key").returning(fills)
 
 
 class PostgresFills:
@@ -39,10 +40,10 @@ class PostgresFills:
         if not new:
             return ()
         values = [fill_values(fill, account.user_id) for fill in new]
-        inserted = insert(fills).values(values).on_conflict_do_nothing(constraint="fills_key").returning(fills)
         trade_ids = [fill.trade_id for fill in new]
         with transaction(self._engine) as connection:
-            fresh = tuple(fill_of(row) for row in connection.execute(inserted))
+            # Rows as parameters: as VALUES of one statement they would be compiled anew each time, and this runs after each fill.
+            fresh = tuple(fill_of(row) for row in connection.execute(_INSERT, values))
             connection.execute(_BIND, {"account_id": account.account_id, "trade_ids": trade_ids})
             if fresh:
                 bound = select(fills.c.intent_id).where(

@@ -6,20 +6,27 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Engine, exists, func, not_, or_, select, update
+from sqlalchemy import Engine, func, or_, select, text, update
 
 from domain.fills import Fill
 from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
 from domain.money import Price, Quantity
-from domain.orders import OrderState
 from storage.journal import IntentView
 from storage.postgres.approvals import free_slot, register, take_slot
 from storage.postgres.engine import load, transaction
 from storage.postgres.events import emit
 from storage.postgres.rows import fill_of
-from storage.postgres.tables import fills, intents, orders, slots
+from storage.postgres.tables import fills, intents, slots
 
 _TERMINAL = [phase.value for phase in TERMINAL_PHASES]
+_UNANSWERED = text(
+    "select 1 from fills f where f.account_id = :account_id and f.trade_id = any(:trade_ids)"
+    " and (f.intent_id is distinct from :intent_id or not exists ("
+    "   select 1 from orders o join intents i on i.id = o.intent_id"
+    "   where o.intent_id = :intent_id and o.step = f.step and o.opening and o.state = 'DONE'"
+    # A resting order that filled later is shown as filled by its owner's own look, so the owner is told of it.
+    "   and i.phase in ('FILLED', 'PROTECTED'))) limit 1"
+)
 
 
 class PostgresIntents:
@@ -110,22 +117,9 @@ class PostgresIntents:
 
     def knows(self, intent_id: str, account_id: str, trade_ids: tuple[str, ...]) -> bool:
         """Whether fills of an account are all of the intent's own opening orders that have ended with a known answer."""
-        answered = exists().where(
-            orders.c.intent_id == intent_id,
-            orders.c.step == fills.c.step,
-            orders.c.opening,
-            orders.c.state == OrderState.DONE.value,
-            # A resting order that filled later is shown as filled by its owner's own look, so the owner is told of it.
-            intents.c.id == orders.c.intent_id,
-            intents.c.phase.in_([IntentPhase.FILLED.value, IntentPhase.PROTECTED.value]),
-        )
-        other = select(fills.c.trade_id).where(
-            fills.c.account_id == account_id,
-            fills.c.trade_id.in_(trade_ids),
-            or_(fills.c.intent_id.is_distinct_from(intent_id), not_(answered)),
-        )
+        asked = {"account_id": account_id, "trade_ids": list(trade_ids), "intent_id": intent_id}
         with transaction(self._engine) as connection:
-            return connection.execute(other.limit(1)).first() is None
+            return connection.execute(_UNANSWERED, asked).first() is None
 
     def owner(self, account_id: str, coin: str) -> str:
         """The intent that owns a slot, '' when free."""
