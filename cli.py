@@ -16,6 +16,7 @@ from commands import (
     intents,
     migrate,
     panic,
+    paper,
     programs,
     reference,
     replay,
@@ -37,7 +38,7 @@ app.command("up")(up.up)
 app.command("down")(down.down)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
-app.command("paper", context_settings=programs.PASS_ON)(programs.paper)
+app.add_typer(paper.app, name="paper")
 app.add_typer(accounts.app, name="account")
 app.add_typer(agents.app, name="agent")
 app.add_typer(intents.app, name="intent")

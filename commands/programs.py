@@ -1,4 +1,4 @@
-"""`holdfast paper` and `holdfast faults`: programs of this repository by their options."""
+"""Programs of this repository that take their own options: `holdfast paper`, `holdfast faults`."""
 
 import os
 import sys
@@ -12,18 +12,14 @@ ROOT = Path(__file__).parents[1]
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
-def paper(context: typer.Context) -> None:
-    """Start a paper exchange alone: --venue hyperliquid --port N [--feed PATH] [--speed X] [--seed S]."""
-    _become("paper", context.args)
-
-
 def faults(context: typer.Context) -> None:
     """Run the fault suite: --runs N --seed S [--fault NAME] [--short]."""
     if not (ROOT / "tests" / "faults").is_dir():
         raise SetupError("no_tests", "The fault suite is not part of this installation.", "Run it from a clone.")
-    _become("tests.faults", context.args)
+    become("tests.faults", context.args)
 
 
-def _become(module: str, arguments: list[str]) -> None:
+def become(module: str, arguments: list[str]) -> None:
+    """Run a module of this repository in this process's stead."""
     os.chdir(ROOT)
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - our own module
