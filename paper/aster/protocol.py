@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from paper.aster.agents_api import agent_table
 from paper.aster.wallets import by_wallet
-from paper.fapi.account_api import account_table
+from paper.fapi.account_api import account, account_table
 from paper.fapi.calls import Call, Endpoint, Security
 from paper.fapi.dialect import Dialect
 from paper.fapi.market_api import market_table
@@ -51,6 +51,8 @@ PROTOCOL = Protocol(
         **account_table(),
         **stream_table(),
         **agent_table(),
+        # The third version's own name for the account (its documentation, "Account Information v3").
+        ("GET", "accountWithJoinMargin"): Endpoint(run=account, kind="account", security=Security.READ, weight=5),
     },
     authenticate=authenticate,
     versions=("v1", "v2", "v3", "v4"),

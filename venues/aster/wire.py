@@ -18,7 +18,7 @@ from eth_account.messages import SignableMessage, encode_typed_data
 from domain.errors import Misconfigured
 from venues.base import SigningKey
 from venues.fapi.dialect import Dialect, OrderLimit, Paths
-from venues.fapi.refusals import ASTER
+from venues.fapi.refusals import ASTER, ASTER_WORDED
 from venues.fapi.wire import EPOCH, Call, HmacSigner, Params, SignedCall, from_millis
 
 DIALECT = Dialect(
@@ -33,6 +33,7 @@ DIALECT = Dialect(
     busy=(),
     retention=timedelta(days=7),
     may_resend=False,
+    worded=ASTER_WORDED,
 )
 V1_PATHS = Paths(v="v1", account="v4/account", positions="v2/positionRisk", balance="v2/balance")
 V3_PATHS = Paths(v="v3", account="v3/accountWithJoinMargin", positions="v3/positionRisk", balance="v3/balance")

@@ -14,9 +14,9 @@ from typing import Any
 from domain.errors import Refused
 from domain.money import Price, Quantity, parse_decimal
 from venues.base import Answer, Verdict
-from venues.fapi.client import Reply, error_of, parse_json
+from venues.fapi.client import Reply, VenueError, error_of, parse_json
 from venues.fapi.dialect import Dialect
-from venues.fapi.refusals import ACTIONS
+from venues.fapi.refusals import ACTIONS, UNPROVEN
 from venues.fapi.wire import to_algo_oid
 
 TEXT_LIMIT = 200
@@ -25,6 +25,8 @@ NOTHING_TO_CHANGE = frozenset({-4046, -4059})
 BAD_SHAPE = (KeyError, TypeError, ValueError, AttributeError, IndexError, Refused)
 # A gateway that limits says nothing of a copy that it let through before, and the fence makes unknown cheap.
 _LIMITED = frozenset({418, 429})
+# A firewall's answer and a time-out prove nothing, whatever code stands in them.
+_UNPROVEN_STATUS = frozenset({403, 408})
 _UNFILLED = {"IOC": "ioc_no_match", "FOK": "ioc_no_match", "GTX": "post_only_would_match"}
 
 
@@ -126,12 +128,19 @@ def _of_error(dialect: Dialect, reply: Reply) -> Answer:
     if reply.status in _LIMITED:
         return unknown("rate_limited", text)
     if reply.status >= 500:
-        for code, start, ours in dialect.busy:
-            if code in {0, error.code} and error.text.startswith(start):
-                return refused(ours, text)
-        return unknown(f"http_{reply.status}", text)
+        ours = _worded(dialect.busy, error)
+        return refused(ours, text) if ours else unknown(f"http_{reply.status}", text)
+    if reply.status in _UNPROVEN_STATUS:
+        return unknown(UNPROVEN.get(error.code, f"http_{reply.status}"), text)
+    if ours := _worded(dialect.worded, error):
+        return refused(ours, text)
     known = dialect.refusals.get(error.code)
-    return refused(known[1], text) if known is not None else unknown("unclear_refusal", text)
+    return refused(known[1], text) if known is not None else unknown(UNPROVEN.get(error.code, "unclear_refusal"), text)
+
+
+def _worded(table: tuple[tuple[int, str, str], ...], error: VenueError) -> str:
+    """Return our code for an error whose words, and not its code alone, are the proof; empty when they are not listed."""
+    return next((ours for code, start, ours in table if code in {0, error.code} and error.text.startswith(start)), "")
 
 
 def _of_bare_text(dialect: Dialect, reply: Reply) -> Answer:

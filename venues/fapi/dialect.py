@@ -40,8 +40,9 @@ class Dialect:
     """A venue's own choices.
 
     `has_algo_service`: conditional orders have endpoints of their own. `refusals` are codes that prove that a request had no
-    effect; `busy` are (code, start of the message) that prove it although the status says 5xx. `retention` is how long an
-    order without a fill can still be looked up once it has ended.
+    effect; `worded` are (code, start of the message) of codes that prove it with these words alone; `busy` are (code, start of
+    the message) that prove it although the status says 5xx. `retention` is how long an order without a fill can still be
+    looked up once it has ended.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Dialect:
     busy: tuple[tuple[int, str, str], ...]
     retention: timedelta
     may_resend: bool
+    worded: tuple[tuple[int, str, str], ...] = ()
 
     @property
     def trigger_field(self) -> str:

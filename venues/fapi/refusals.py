@@ -101,7 +101,25 @@ BINANCE: dict[int, tuple[str, str]] = {
 
 ASTER: dict[int, tuple[str, str]] = {
     **COMMON,
+    -5021: ("The FOK order has been rejected", "ioc_no_match"),
+    -5022: ("The Post Only order will be rejected", "post_only_would_match"),
+    -5060: ("The limit order price does not meet the PERCENT_PRICE filter limit", "price_band"),
     -5076: ("The order must be worth more than the minimum", "minimum_notional"),
+}
+
+# -1000 is the unknown error, but these words say that nobody was found in whose name it could have run (nofx issue 41).
+ASTER_WORDED: tuple[tuple[int, str, str], ...] = ((-1000, "No agent found", "agent_not_approved"),)
+
+# Codes that prove nothing, under names of their own: this copy was refused, or nobody knows. A nonce is refused when it is too
+# old, too new or used, and the venue says the same of all three.
+UNPROVEN: dict[int, str] = {
+    -1000: "execution_unknown",
+    -1001: "execution_unknown",
+    -1006: "execution_unknown",
+    -1007: "execution_unknown",
+    -4116: "client_id_taken",
+    -4225: "nonce_refused",
+    -4226: "nonce_refused",
 }
 
 # (code or 0 for any, start of the message, code): proofs although the status says 5xx. The unknown one says "Unknown error, ...".
@@ -115,6 +133,8 @@ ACTIONS: dict[str, str] = {
     "key_refused": "Check the key's permissions and its list of addresses at the venue, or store a new key.",
     "key_malformed": "Copy the key and the secret again, each in one piece.",
     "ip_not_allowed": "Add this machine's address to the key's list at the venue.",
+    "agent_not_approved": "Approve the API wallet (agent) at the venue, or store the key of one that is approved.",
+    "nonce_refused": "Set the clocks of this machine and of the database by NTP if it happens again.",
     "signature_refused": "Check the stored secret and the network: the venue cannot verify who signed.",
     "clock_skewed": "Set the clocks of this machine and of the database by NTP.",
     "wrong_position_mode": "Switch the account to one-way position mode at the venue.",

@@ -70,6 +70,8 @@ class Rig(ABC):
     base_px = "60000"
     reads: ClassVar[Reads]
     weight_per_minute: ClassVar[int]
+    # How far back a nonce lies that the venue no longer takes, where it is the nonce that makes a request too old.
+    nonces_live = timedelta(seconds=5)
     lost_after = (
         "execute_then_drop",
         "execute_then_429",

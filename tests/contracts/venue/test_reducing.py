@@ -57,8 +57,9 @@ def test_a_position_worth_less_than_the_smallest_order_is_closed_whole(desk: Des
     px = desk.price("1")
     size = smallest_size(px, desk.instrument())
     desk.accepted(desk.terms(size=str(size)))
-    low = desk.price("0.5")
-    desk.rig.server.move(desk.coin, low)
-    assert size * low < desk.instrument().minimum_notional
-    desk.accepted(desk.closing(size=str(size), factor="0.485"))
+    least = desk.instrument().minimum_notional
+    factor = min(Decimal("0.5"), least / (size * px) * Decimal("0.8"))
+    desk.rig.server.move(desk.coin, desk.price(str(factor)))
+    assert size * desk.price(str(factor)) < least
+    desk.accepted(desk.closing(size=str(size), factor=str(factor * Decimal("0.97"))))
     assert desk.held() == 0
