@@ -15,7 +15,7 @@ import uvicorn
 from paper.fapi.dialect import Dialect
 from paper.fapi.opening import Options, open_node
 from paper.fapi.server import Protocol, Server
-from paper.feeds.recorded import BadFeed
+from paper.feeds.errors import BadFeed
 from paper.store import BadState
 
 
@@ -26,7 +26,8 @@ def parser(dialect: Dialect) -> argparse.ArgumentParser:
     options.add_argument("--host", default="127.0.0.1")
     options.add_argument("--port", type=int, default=dialect.port, help="0 takes a free one and prints it")
     options.add_argument(
-        "--feed", help="candles, parquet or csv, with {coin} in the path; without: a seeded random walk"
+        "--feed",
+        help="recordings with {coin} in the path (docs/explanation/paper-market.md); without: a seeded random walk",
     )
     options.add_argument(
         "--speed", type=float, default=1.0, help="how many times faster than the wall market time runs"
@@ -77,6 +78,8 @@ def run(dialect: Dialect, protocol: Protocol, arguments: list[str] | None = None
     except (BadFeed, BadState) as error:
         listener.close()
         return _fail(str(error))
+    for note in node.feed.notes:
+        sys.stderr.write(note + "\n")
     config = uvicorn.Config(
         Server(node, protocol).app(),
         log_config=None,

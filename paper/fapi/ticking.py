@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from random import Random
+from functools import partial
 
 from paper.engine.liquidation import liquidate_all
-from paper.engine.market import SIMULATED_USER, Market, Trade
 from paper.engine.matching import fill_crossed, settle
+from paper.engine.tape import print_trades
 from paper.fapi.conditions import fire_conditions
 from paper.fapi.expiry import expire
 from paper.fapi.funding import HOUR_MS, INTERVAL_HOURS, pay_funding
@@ -17,8 +17,6 @@ from paper.fapi.venue import near_tick
 
 __all__ = ["HOUR_MS", "run_market", "tick", "update_prices"]
 OVERHANG = 3
-TAPE = Random(0)
-_TAPE_SIZE = Decimal("0.02")
 LIQUIDATE_EVERY = 4
 
 
@@ -40,8 +38,9 @@ def tick(node: Node) -> None:
         return
     venue.begin_block()
     update_prices(node)
-    for market in venue.markets.values():
-        _print_trade(node, market)
+    now = node.market_ms()
+    for coin, market in venue.markets.items():
+        print_trades(venue, node.feed, market, now, partial(near_tick, tick=venue.contracts[coin].tick))
     run_market(node, with_liquidation=node.ticks % LIQUIDATE_EVERY == 0)
     node.ticks += 1
     expire(node)
@@ -71,28 +70,3 @@ def _pay_hours(node: Node, hour: int) -> None:
         pay_funding(node, settlement * INTERVAL_HOURS * HOUR_MS)
     node.venue.funded_hour = hour
     node.venue.changes.is_meta = True
-
-
-def _print_trade(node: Node, market: Market) -> None:
-    """Print a trade between simulated parties on the tape; it touches no account and is not stored."""
-    if TAPE.random() > 0.3:
-        return
-    venue, is_buy = node.venue, TAPE.random() < 0.5
-    level = market.best(venue.orders, venue.now(), is_bid=not is_buy)
-    if level is None:
-        return
-    sz = max((level.sz * _TAPE_SIZE).quantize(market.perp.lot), market.perp.lot)
-    tid, digest = venue.take_trade()
-    trade = Trade(
-        coin=market.perp.coin,
-        is_buy=is_buy,
-        px=level.px,
-        sz=sz,
-        time=venue.now(),
-        hash=digest,
-        tid=tid,
-        buyer=SIMULATED_USER,
-        seller=SIMULATED_USER,
-    )
-    market.tape.append(trade)
-    venue.changes.events.append(trade)

@@ -13,6 +13,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """One public trade; `is_buy` is the aggressor's side."""
+
+    ms: int
+    px: float
+    sz: float
+    is_buy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """A book as it was recorded or is live: (price, size) of bids and asks, best first."""
+
+    bids: tuple[tuple[float, float], ...]
+    asks: tuple[tuple[float, float], ...]
+
+    @property
+    def mid(self) -> float:
+        """The middle between the best bid and the best ask."""
+        return (self.bids[0][0] + self.asks[0][0]) / 2
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -50,12 +75,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Bars of one coin laid over market time; `start_ms` is where bar number `anchor` opens."""
+    """Bars of one coin laid over market time; `start_ms` is where bar number `anchor` opens, `premiums` are by the hour."""
 
     bars: tuple[Bar, ...]
     bar_ms: int
     anchor: int
     start_ms: int
+    premiums: tuple[float, ...] = ()
 
     def index_at(self, market_ms: int) -> int:
         """Return the number of the bar at a market time, counted from the anchor; may be negative."""
@@ -74,6 +100,40 @@ class Series:
     def part_at(self, market_ms: int) -> float:
         """Return how much of its bar has passed at a market time."""
         return ((market_ms - self.start_ms) % self.bar_ms) / self.bar_ms
+
+    def edge_after(self, market_ms: int) -> int:
+        """Return the market time up to which one slice may reach."""
+        return self.opens_at(self.index_at(market_ms) + 1)
+
+    def slice(self, start: int, end: int) -> Bar:
+        """Return what happened in [start, end), which lies within one bar."""
+        bar = self.bar(self.index_at(start))
+        if end - start == self.bar_ms:
+            return bar
+        first = self.part_at(start)
+        last = first + (end - start) / self.bar_ms
+        corners = [bar.corners()[n] for n, part in ((1, 1 / 3), (2, 2 / 3)) if first < part < last]
+        seen = [bar.price(first), *corners, bar.price(min(last, 1.0))]
+        return Bar(seen[0], max(seen), min(seen), seen[-1], bar.volume * (last - first))
+
+    def prints(self, start: int, end: int) -> list[Print] | None:
+        """Return nothing where nothing was traded, None where the trades of a bar may be made up."""
+        del start
+        return [] if self.bar(self.index_at(end)).volume == 0 else None
+
+    def ladder(self, market_ms: int) -> Ladder | None:
+        """Return no book: bars have none."""
+        del market_ms
+        return None
+
+    def premium(self, market_ms: int) -> float | None:
+        """Return the premium that came with the bar's hour, if the bars have one."""
+        if not self.premiums:
+            return None
+        hours = max(HOUR_MS // self.bar_ms, 1)
+        count = len(self.bars)
+        place = (self.index_at(market_ms) + self.anchor) % (2 * count)
+        return self.premiums[min((place if place < count else 2 * count - 1 - place) // hours, len(self.premiums) - 1)]
 
     def price(self, market_ms: int) -> Decimal:
         """Return the price at a market time, to ten figures."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from paper.feeds import recorded, synthetic
-from paper.feeds.bars import Bar, Series
+from paper.feeds.bars import Bar, Ladder, Print, Series
+from paper.feeds.source import Source
 
 HISTORY_BARS = 2_000
 HOUR_MS = 3_600_000
@@ -53,8 +55,10 @@ class Feed:
 
     clock: MarketClock
     seed: int
-    series: dict[str, Series]
+    series: Mapping[str, Source]
     overlays: dict[str, list[Overlay]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    printed_ms: dict[str, int] = field(default_factory=dict)
 
     def overlay_at(self, coin: str, market_ms: int) -> Overlay:
         """Return what lies over the series at a market time."""
@@ -87,7 +91,25 @@ class Feed:
 
     def premium(self, coin: str, market_ms: int) -> float:
         """Return the average premium of the hour in which a market time lies."""
-        return synthetic.premium(coin, market_ms // HOUR_MS, self.seed)
+        own = self.series[coin].premium(market_ms)
+        return synthetic.premium(coin, market_ms // HOUR_MS, self.seed) if own is None else own
+
+    def ladder(self, coin: str, market_ms: int) -> Ladder | None:
+        """Return the recorded or live book; None where there is none or the price was moved by hand."""
+        source = self.series.get(coin)
+        overlay = self.overlay_at(coin, market_ms)
+        if source is None or overlay.fixed is not None or overlay.factor != 1.0:
+            return None
+        return source.ladder(market_ms)
+
+    def prints(self, coin: str, start: int, end: int) -> list[Print] | None:
+        """Return the public trades of (start, end]; None where they are not known and may be made up."""
+        source = self.series.get(coin)
+        if source is None:
+            return None
+        overlay = self.overlay_at(coin, end)
+        known = source.prints(start, end)
+        return None if overlay.fixed is not None or (overlay.factor != 1.0 and known) else known
 
     def candles(self, coin: str, interval_ms: int, start_ms: int, end_ms: int, now_ms: int) -> list[Candle]:
         """Return candles that open in [start, end], the forming one included, none after it."""
@@ -96,7 +118,7 @@ class Feed:
         last = min(end_ms, now_ms) // interval_ms * interval_ms
         return [self._candle(series, coin, opens, interval_ms, now_ms) for opens in range(first, last + 1, interval_ms)]
 
-    def _candle(self, series: Series, coin: str, opens: int, interval_ms: int, now_ms: int) -> Candle:
+    def _candle(self, series: Source, coin: str, opens: int, interval_ms: int, now_ms: int) -> Candle:
         end = min(opens + interval_ms, now_ms + 1)
         parts = self._parts(series, coin, opens, end)
         return Candle(
@@ -108,34 +130,23 @@ class Feed:
             volume=sum(part.volume for part in parts),
         )
 
-    def _parts(self, series: Series, coin: str, start: int, end: int) -> list[Bar]:
+    def _parts(self, series: Source, coin: str, start: int, end: int) -> list[Bar]:
         """Return the bars, or slices of bars, that make up [start, end)."""
         edges = [overlay.from_ms for overlay in self.overlays.get(coin, []) if start < overlay.from_ms < end]
         parts: list[Bar] = []
         at = start
         while at < end:
-            bar_end = series.opens_at(series.index_at(at) + 1)
-            until = min([bar_end, end, *(edge for edge in edges if edge > at)])
+            until = min([series.edge_after(at), end, *(edge for edge in edges if edge > at)])
             parts.append(self._slice(series, coin, at, until))
             at = until
         return parts
 
-    def _slice(self, series: Series, coin: str, start: int, end: int) -> Bar:
+    def _slice(self, series: Source, coin: str, start: int, end: int) -> Bar:
         overlay = self.overlay_at(coin, start)
         if overlay.fixed is not None:
             px = float(overlay.fixed)
             return Bar(px, px, px, px, 0.0)
-        bar = series.bar(series.index_at(start))
-        whole = end - start == series.bar_ms
-        return _scaled(bar if whole else _cut(series, bar, start, end), overlay.factor)
-
-
-def _cut(series: Series, bar: Bar, start: int, end: int) -> Bar:
-    first = series.part_at(start)
-    last = first + (end - start) / series.bar_ms
-    corners = [bar.corners()[n] for n, part in ((1, 1 / 3), (2, 2 / 3)) if first < part < last]
-    seen = [bar.price(first), *corners, bar.price(min(last, 1.0))]
-    return Bar(seen[0], max(seen), min(seen), seen[-1], bar.volume * (last - first))
+        return _scaled(series.slice(start, end), overlay.factor)
 
 
 def _scaled(bar: Bar, factor: float) -> Bar:
@@ -153,14 +164,29 @@ def open_feed(
     anchors: dict[str, int] | None = None,
 ) -> Feed:
     """Build the feed of several coins; `coins` maps a coin to the start price of its random walk."""
-    series: dict[str, Series] = {}
-    for coin, start_px in coins.items():
-        if template is None:
-            bars, bar_ms = synthetic.walk(coin, start_px, seed), synthetic.BAR_MS
-        else:
-            bars, bar_ms = recorded.load(template, coin)
-        start = (anchors or {}).get(coin, clock.market_start // bar_ms * bar_ms)
-        # Enough bars lie before the anchor for a client's indicators; the walk starts where a seed wants it.
-        anchor = min(HISTORY_BARS, len(bars) // 2)
-        series[coin] = Series(bars=bars, bar_ms=bar_ms, anchor=anchor, start_ms=start)
-    return Feed(clock=clock, seed=seed, series=series)
+    starts = anchors or {}
+    if template is None or template.partition(":")[0] == synthetic.NAME:
+        bars, bar_ms = synthetic.walks(coins, seed, template), synthetic.BAR_MS
+        return Feed(clock=clock, seed=seed, series=_lay(bars, bar_ms, clock, starts))
+    recording = recorded.read(template, tuple(coins))
+    if isinstance(recording, recorded.Events):
+        begin = min(starts.values(), default=clock.market_start)
+        return Feed(clock=clock, seed=seed, series=recording.laid_at(begin), notes=recording.notes)
+    return Feed(
+        clock=clock,
+        seed=seed,
+        series=_lay(recording.bars, recording.bar_ms, clock, starts),
+        notes=recording.notes,
+    )
+
+
+def _lay(
+    bars: dict[str, tuple[Bar, ...]], bar_ms: int, clock: MarketClock, starts: dict[str, int]
+) -> dict[str, Series]:
+    boundary = clock.market_start // bar_ms * bar_ms
+    # Enough bars lie before the anchor for a client's indicators; the coins share it, or they would not be aligned.
+    anchor = min(HISTORY_BARS, min(len(rows) for rows in bars.values()) // 2)
+    return {
+        coin: Series(bars=rows, bar_ms=bar_ms, anchor=anchor, start_ms=starts.get(coin, boundary))
+        for coin, rows in bars.items()
+    }

@@ -8,6 +8,7 @@ from random import Random
 
 from paper.feeds.bars import Bar
 
+NAME = "synthetic"
 BAR_MS = 60_000
 COUNT = 20_000
 CALM = 0.0006
@@ -43,3 +44,9 @@ def _volume(random: Random, start_px: float, volatility: float) -> float:
 def premium(coin: str, hour: int, seed: int) -> float:
     """Return a coin's average premium over an hour; mostly small, sometimes beyond the funding clamp."""
     return Random(f"{seed}/{coin}/{hour}").gauss(0.0001, 0.0005)
+
+
+def walks(coins: dict[str, float], seed: int, template: str | None) -> dict[str, tuple[Bar, ...]]:
+    """Return the bars of several coins."""
+    del template
+    return {coin: walk(coin, start_px, seed) for coin, start_px in coins.items()}

@@ -12,7 +12,7 @@ from types import FrameType
 
 import uvicorn
 
-from paper.feeds.recorded import BadFeed
+from paper.feeds.errors import BadFeed
 from paper.hyperliquid.opening import Options, open_node
 from paper.hyperliquid.server import Server
 from paper.store import BadState
@@ -27,7 +27,8 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--host", default="127.0.0.1")
     options.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one and prints it")
     options.add_argument(
-        "--feed", help="candles, parquet or csv, with {coin} in the path; without: a seeded random walk"
+        "--feed",
+        help="recordings with {coin} in the path (docs/explanation/paper-market.md); without: a seeded random walk",
     )
     options.add_argument(
         "--speed", type=float, default=1.0, help="how many times faster than the wall market time runs"
@@ -79,6 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (BadFeed, BadState) as error:
         listener.close()
         return _fail(str(error))
+    for note in node.feed.notes:
+        sys.stderr.write(note + "\n")
     config = uvicorn.Config(
         Server(node).app(),
         log_config=None,

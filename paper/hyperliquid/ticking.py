@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from random import Random
+from functools import partial
 
 from paper.engine.cancelling import cancel_all
 from paper.engine.funding import HOUR_MS, pay_funding
 from paper.engine.instruments import tick_near
 from paper.engine.liquidation import liquidate_all
-from paper.engine.market import SIMULATED_USER, Market, Trade
+from paper.engine.market import Market
 from paper.engine.matching import fill_crossed, settle
 from paper.engine.orders import Status
 from paper.engine.spot import followed
+from paper.engine.tape import print_trades
 from paper.engine.triggers import fire_triggers
 from paper.engine.twap_slices import run_twaps
 from paper.hyperliquid.info_portfolio import take_sample
@@ -21,8 +22,6 @@ from paper.hyperliquid.node import Node
 __all__ = ["HOUR_MS", "run_market", "tick", "update_prices"]
 OVERHANG = 5
 PRUNE_EVERY = 40
-TAPE = Random(0)
-_TAPE_SIZE = Decimal("0.02")
 
 
 def update_prices(node: Node) -> None:
@@ -59,8 +58,9 @@ def tick(node: Node) -> None:
         return
     venue.begin_block()
     update_prices(node)
+    now = node.market_ms()
     for market in venue.markets.values():
-        _print_trade(node, market)
+        print_trades(venue, node.feed, market, now, partial(tick_near, size_decimals=market.perp.tick_decimals))
     run_market(node, with_liquidation=node.ticks % 4 == 0)
     if venue.settings.prune_unfunded_agents and node.ticks % PRUNE_EVERY == 0:
         _prune_agents(node)
@@ -123,28 +123,3 @@ def _cancel_scheduled(node: Node) -> None:
             account.scheduled_cancel_count += 1
             cancel_all(venue, account.address, Status.SCHEDULED_CANCEL)
             venue.touch(account)
-
-
-def _print_trade(node: Node, market: Market) -> None:
-    """Print a trade between simulated parties on the tape; it touches no account and is not stored."""
-    if TAPE.random() > 0.3:
-        return
-    venue, is_buy = node.venue, TAPE.random() < 0.5
-    level = market.best(venue.orders, venue.now(), is_bid=not is_buy)
-    if level is None:
-        return
-    sz = max((level.sz * _TAPE_SIZE).quantize(market.perp.lot), market.perp.lot)
-    tid, digest = venue.take_trade()
-    trade = Trade(
-        coin=market.perp.coin,
-        is_buy=is_buy,
-        px=level.px,
-        sz=sz,
-        time=venue.now(),
-        hash=digest,
-        tid=tid,
-        buyer=SIMULATED_USER,
-        seller=SIMULATED_USER,
-    )
-    market.tape.append(trade)
-    venue.changes.events.append(trade)

@@ -116,6 +116,7 @@ def test_csv_candles_are_replayed_over_the_present(tmp_path: Path) -> None:
     rows = [f"{int(first.timestamp()) + 300 * n},{100 + n},{102 + n},{99 + n},{101 + n},5\n" for n in range(40)]
     feed = feed_of(csv_file(tmp_path, "".join(rows)))
     series = feed.series["BTC"]
+    assert isinstance(series, Series)
     assert series.bar_ms == 300_000
     opens = START // 300_000 * 300_000
     candle = feed.candles("BTC", 300_000, opens, opens, opens + 600_000)[0]
