@@ -31,6 +31,7 @@ from storage.postgres.engine import engine as make_engine
 from storage.postgres.epochs import PostgresEpochs
 from storage.postgres.events import PostgresEvents
 from storage.postgres.halts import PostgresHalts
+from wiring.account_keys import account_keys
 from wiring.activities import Assembly, Wired
 from wiring.executions import TemporalExecutions
 from wiring.fail_points import fail_point_of
@@ -39,7 +40,7 @@ from wiring.heartbeat import beating
 from wiring.kinds import WORKFLOWS
 from wiring.notices import StoredNotices
 from wiring.pools import Pool, activity_worker, serve, workflow_worker
-from wiring.venues import HYPERLIQUID, HyperliquidStreams, directory, hyperliquid
+from wiring.venues import VENUES, connections
 from workflows import attributes, ids, options
 from workflows.platform.messages import PlatformInput
 
@@ -90,19 +91,19 @@ async def run(settings: Settings, queues: frozenset[str]) -> None:
     keys = KeyRing.of(settings)
     client = await connect(settings, keys)
     executions = TemporalExecutions(client, sync_every=settings.sync_interval)
-    venue = hyperliquid(settings)
+    venues = connections(settings, account_keys(engine, keys))
     metrics = Metrics()
     port = serve_metrics(settings.metrics_port)
     ground = Ground(
         settings=settings,
         engine=engine,
         keys=keys,
-        venues=directory(venue),
+        venues=venues.directory(),
         executions=executions,
         notifier=StoredNotices(PostgresEvents(engine)),
         reached=fail_point_of(settings),
     )
-    wired = Assembly(ground, HyperliquidStreams(venue.config), metrics, deployment).wired()
+    wired = Assembly(ground, venues.streams(), metrics, deployment).wired()
     workers = workers_of(client, settings, queues, wired)
     about = {"queues": sorted(queues), "metrics_port": port}
     async with beating(settings.holdfast_home, "worker", about):
@@ -110,7 +111,7 @@ async def run(settings: Settings, queues: frozenset[str]) -> None:
             await _start_standing(client, executions, engine)
         structlog.get_logger("worker").info("serving", **about)
         await serve(workers, stop)
-    venue.close()
+    venues.close()
     engine.dispose()
 
 
@@ -121,7 +122,10 @@ def workers_of(client: Client, settings: Settings, queues: frozenset[str], wired
         # Who closes also halts: a drain must not wait for a thread until closes and looks for unknown orders are done.
         ("close", Pool(queue=ids.QUEUE_HALT, activities=wired.blocking, threads=HALT_THREADS)),
         ("close", Pool(queue=ids.QUEUE_CLOSE, activities=wired.blocking, threads=threads)),
-        ("open", Pool(queue=ids.queue_open(HYPERLIQUID), activities=wired.blocking, threads=2 * threads)),
+        *(
+            ("open", Pool(queue=ids.queue_open(venue), activities=wired.blocking, threads=2 * threads))
+            for venue in VENUES
+        ),
         ("read", Pool(queue=ids.QUEUE_READ, activities=wired.blocking, threads=2 * threads)),
         ("stream", Pool(queue=ids.QUEUE_STREAM, activities=wired.streams, drain=STREAM_DRAIN)),
     )

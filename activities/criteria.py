@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
@@ -20,9 +21,9 @@ _SOONEST = timedelta(milliseconds=500)
 class CriteriaActivities:
     """Checks what a waiting intent waits for."""
 
-    def __init__(self, *, venues: VenueDirectory, network: str, intents: Intents) -> None:
+    def __init__(self, *, venues: VenueDirectory, networks: Callable[[str], str], intents: Intents) -> None:
         self._venues = venues
-        self._network = network
+        self._networks = networks
         self._intents = intents
 
     @activity.defn
@@ -33,7 +34,7 @@ class CriteriaActivities:
         if self._intents.register(intent):
             # Until its approval nothing else would list it.
             self._intents.show(intent.intent_id, IntentPhase.WAITING)
-        mark = self._venues.of(intent.venue, self._network).market.mark(intent.coin)
+        mark = self._venues.of(intent.venue, self._networks(intent.venue)).market.mark(intent.coin)
         if not are_met(intent.policy.criteria, mark):
             raise Retryable(
                 "criteria_not_met",

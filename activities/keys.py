@@ -29,5 +29,11 @@ class KeyRing:
         sealed = self._sealed.get(signer.signer_id)
         if sealed is None:
             sealed = self._sealed[signer.signer_id] = self._vault.key(signer.signer_id)
-        secret = self._opener.open(sealed.user_id, sealed.signer_id, sealed.ciphertext).decode()
-        return SigningKey(address=sealed.address, secret=secret)
+        return opened(sealed, self._opener)
+
+
+def opened(sealed: SealedKey, opener: Opener) -> SigningKey:
+    """Open a sealed key; a wallet's names the account that it signs for."""
+    secret = opener.open(sealed.user_id, sealed.signer_id, sealed.ciphertext).decode()
+    master = sealed.account_address if sealed.account_address.startswith("0x") else ""
+    return SigningKey(address=sealed.address, secret=secret, master=master)

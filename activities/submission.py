@@ -8,8 +8,7 @@ where a process may die or stand still are named, so that the fault suite can ki
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from activities.clock import VenueClock
 from activities.keys import KeyRing
@@ -28,14 +27,6 @@ def pass_by(_place: str, _client_id: str) -> None:
     """Do nothing: the fail point of production."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmissionPolicy:
-    """How long an order may travel. `reducing_deadline` is for closes and protection, which are placed anew when it passes."""
-
-    deadline: timedelta = timedelta(seconds=8)
-    reducing_deadline: timedelta = timedelta(seconds=8)
-
-
 class Submission:
     """Submits approved orders of any venue."""
 
@@ -48,7 +39,6 @@ class Submission:
         keys: KeyRing,
         clock: VenueClock,
         resolution: Resolution,
-        policy: SubmissionPolicy,
         reached: FailPoint = pass_by,
     ) -> None:
         self._venues = venues
@@ -57,7 +47,6 @@ class Submission:
         self._keys = keys
         self._clock = clock
         self._resolution = resolution
-        self._policy = policy
         self._reached = reached
 
     def submit(self, order: ApprovedOrder) -> OrderAck:
@@ -93,13 +82,14 @@ class Submission:
         self, venue: Venue, order: ApprovedOrder, row: OrderRow, venue_now: datetime
     ) -> tuple[SignedRequest, SendClaim] | None:
         """Claim the row with a signed request, or return None when it is no longer ours to send."""
-        opening = order.terms.is_opening
-        deadline = venue_now + (self._policy.deadline if opening else self._policy.reducing_deadline)
+        can_do = venue.trading.capabilities
+        deadline = venue_now + can_do.default_deadline
         with self._journal.write_ahead(
             order.key,
-            expires_at=min(deadline, order.not_after),
+            # A deadline that the venue does not enforce is no choice of ours: the row says how long it has to be feared.
+            expires_at=min(deadline, order.not_after) if can_do.may_resend else deadline,
             venue_now=venue_now,
-            max_lead_seconds=int(venue.trading.capabilities.max_nonce_lead.total_seconds()),
+            max_lead_seconds=int(can_do.max_nonce_lead.total_seconds()),
         ) as ahead:
             request = venue.trading.sign_order(
                 key=self._keys.open(ahead.claim.signer),
@@ -110,7 +100,7 @@ class Submission:
                 expires_at=ahead.claim.expires_at,
             )
             self._reached("before_write_ahead", row.client_id)
-            claimed = ahead.commit_sending(request.digest)
+            claimed = ahead.commit_sending(request.digest, request.expires_at)
         return (request, ahead.claim) if claimed else None
 
     def _send(
@@ -157,7 +147,7 @@ class Submission:
         venue_now = self._clock.now(venue, row.account)
         claim = self._journal.account_claim(
             row.account.account_id,
-            expires_at=venue_now + self._policy.deadline,
+            expires_at=venue_now + venue.trading.capabilities.default_deadline,
             venue_now=venue_now,
             max_lead_seconds=int(venue.trading.capabilities.max_nonce_lead.total_seconds()),
         )

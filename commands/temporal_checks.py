@@ -13,9 +13,10 @@ from commands.findings import Finding, fault, warning, well
 from runtime.secrets import KeyRing
 from runtime.settings import Settings
 from runtime.temporal_client import connect
+from wiring.venues import VENUES
 from workflows import ids
 
-ACTIVITY_QUEUES = (ids.QUEUE_HALT, ids.QUEUE_CLOSE, ids.queue_open("hyperliquid"), ids.QUEUE_READ, ids.QUEUE_STREAM)
+ACTIVITY_QUEUES = (ids.QUEUE_HALT, ids.QUEUE_CLOSE, *map(ids.queue_open, VENUES), ids.QUEUE_READ, ids.QUEUE_STREAM)
 
 
 async def temporal_findings(settings: Settings) -> list[Finding]:

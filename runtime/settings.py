@@ -25,7 +25,7 @@ class Profile(StrEnum):
 
 
 class Network(StrEnum):
-    """Which Hyperliquid is traded."""
+    """Which of a venue's worlds is traded; never mainnet by default."""
 
     PAPER = "paper"
     TESTNET = "testnet"
@@ -123,6 +123,26 @@ class Settings(BaseSettings):
         description="Request weight that this process may spend a minute; share 1200 between hosts behind one address.",
     )
     paper_hyperliquid_port: Port = Field(3001, description="Port of the paper Hyperliquid server.")
+    binance_network: Network = Field(Network.PAPER, description="paper, testnet or mainnet.")
+    binance_url: HttpUrl | None = Field(None, description="Address of the Binance USD-M API; default by network.")
+    binance_timeout_seconds: Seconds = Field(4, description="Time limit of each call to Binance.")
+    binance_weight_per_minute: int = Field(
+        2400, ge=60, description="Request weight that this process may spend a minute at Binance."
+    )
+    binance_lookup_lag_seconds: Seconds = Field(15, description="LOOKUP_LAG_SECONDS of orders at Binance.")
+    paper_binance_port: Port = Field(3002, description="Port of the paper Binance server.")
+    aster_network: Network = Field(Network.PAPER, description="paper, testnet or mainnet.")
+    aster_url: HttpUrl | None = Field(None, description="Address of the AsterDEX API; default by network.")
+    aster_timeout_seconds: Seconds = Field(4, description="Time limit of each call to AsterDEX.")
+    aster_weight_per_minute: int = Field(
+        2400, ge=60, description="Request weight that this process may spend a minute at AsterDEX."
+    )
+    aster_deadline_seconds: Seconds = Field(
+        70,
+        description="Longest time in which AsterDEX may still admit an order after it was signed; it has no deadlines.",
+    )
+    aster_lookup_lag_seconds: Seconds = Field(60, description="LOOKUP_LAG_SECONDS of orders at AsterDEX.")
+    paper_aster_port: Port = Field(3003, description="Port of the paper AsterDEX server.")
     order_deadline_seconds: float = Field(
         8, gt=0, le=25, description="Life of a sent order until the venue refuses it; a decision lives 30 s."
     )
@@ -185,6 +205,19 @@ class Settings(BaseSettings):
                 return HYPERLIQUID_TESTNET
             case Network.MAINNET:
                 return HYPERLIQUID_MAINNET
+
+    def network_of(self, venue: str) -> Network:
+        """Return which world of a venue is traded."""
+        network: Network = getattr(self, f"{venue}_network")
+        return network
+
+    def url_of(self, venue: str) -> str:
+        """Return the address that is set for a venue or that its paper server has; '' for the venue's own."""
+        given: str | None = getattr(self, f"{venue}_url")
+        if given is not None:
+            return given
+        is_paper = self.network_of(venue) is Network.PAPER
+        return f"http://127.0.0.1:{getattr(self, f'paper_{venue}_port')}" if is_paper else ""
 
     @property
     def clock_offset(self) -> timedelta:

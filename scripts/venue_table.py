@@ -112,7 +112,8 @@ def main() -> int:
     """Run the suite and write the page; returns the exit code of the suite."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-p", "no:schemathesis", SUITE, "-q", "-m", "not live", "-o", "junit_family=xunit1"]
+        options = ["-q", "-m", "not live", "-o", "junit_family=xunit1"]
+        command = [sys.executable, "-m", "pytest", "-p", "no:schemathesis", SUITE, *options]
         code = subprocess.run([*command, f"--junitxml={report}"], cwd=ROOT, check=False).returncode
         PAGE.write_text(page(read_results(report)))
     return code

@@ -29,3 +29,4 @@ class SealedKey:
     address: str
     ciphertext: bytes
     key_id: str
+    account_address: str = ""

@@ -89,8 +89,11 @@ class WriteAhead(Protocol):
 
     claim: SendClaim
 
-    def commit_sending(self, request_hash: str) -> bool:
-        """Move the row APPROVED -> SENDING with the claim and the hash; False when the row is not APPROVED any more."""
+    def commit_sending(self, request_hash: str, dies_at: datetime) -> bool:
+        """Move the row APPROVED -> SENDING with the claim and the hash; False when the row is not APPROVED any more.
+
+        `dies_at` is when the venue can admit the request no longer, where that is later than the claim's deadline.
+        """
 
 
 class Journal(Protocol):

@@ -234,6 +234,16 @@ class LinkReport:
     valid_until: datetime | None = None
 
 
+class KeyChecks(Protocol):
+    """Checks of keys that are an account's only name, before anything of it is stored. Reads only."""
+
+    def check_key(self, key: SigningKey, address: str = "") -> LinkReport:
+        """Check that a key may trade and nothing more; `address` is the account it should belong to, if that is known."""
+
+    def identify(self, key: SigningKey) -> str:
+        """Return the stable address of the account that a key belongs to."""
+
+
 class MarketData(Protocol):
     """Public data, shared by all agents of a process; answers may be cached for about a second."""
 
@@ -271,13 +281,14 @@ class UserStream(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Venue:
-    """One venue on one network: everything that activities need of it."""
+    """One venue on one network; `key_checks` is None where accounts are known by their address and reads need no key."""
 
     name: str
     network: str
     trading: Trading
     accounts: AccountReader
     market: MarketData
+    key_checks: KeyChecks | None = None
 
 
 class VenueDirectory(Protocol):

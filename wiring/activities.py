@@ -98,7 +98,7 @@ class Assembly:
             self._ownership(),
             CriteriaActivities(
                 venues=self._ground.venues,
-                network=self._ground.settings.hyperliquid_network.value,
+                networks=lambda venue: self._ground.settings.network_of(venue).value,
                 intents=self._books.intents,
             ),
             self._decisions(),

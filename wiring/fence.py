@@ -1,7 +1,7 @@
 """The fenced submission and what stands on it, over Postgres and the venues of this process."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
@@ -14,7 +14,7 @@ from activities.ports import Executions, Notifier
 from activities.protection import Protecting
 from activities.reducing import Reducing
 from activities.resolution import Resolution
-from activities.submission import FailPoint, Submission, SubmissionPolicy
+from activities.submission import FailPoint, Submission
 from activities.supervision import Supervision
 from activities.syncing import AccountSync
 from runtime.secrets import KeyRing, Vault
@@ -28,6 +28,7 @@ from storage.postgres.journal import PostgresJournal
 from storage.postgres.keys import PostgresSignerBook
 from storage.postgres.portfolios import PostgresPortfolios
 from venues.base import VenueDirectory
+from wiring.venues import ASTER, BINANCE, HYPERLIQUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def books_of(ground: Ground) -> Books:
     settings, engine = ground.settings, ground.engine
     return Books(
         accounts=PostgresAccounts(engine),
-        journal=PostgresJournal(engine, Claims(settings.order_deadline + settings.lookup_lag)),
+        journal=PostgresJournal(engine, Claims(epoch_waits(settings))),
         intents=PostgresIntents(engine),
         fills=PostgresFills(engine),
         portfolios=PostgresPortfolios(engine),
@@ -88,12 +89,21 @@ def books_of(ground: Ground) -> Books:
     )
 
 
+def epoch_waits(settings: Settings) -> dict[str, timedelta]:
+    """Return, by venue, how long after a start of the database what was sent before it may still show up."""
+    return {
+        HYPERLIQUID: settings.order_deadline + settings.lookup_lag,
+        BINANCE: settings.order_deadline + timedelta(seconds=settings.binance_lookup_lag_seconds),
+        ASTER: timedelta(seconds=settings.aster_deadline_seconds + settings.aster_lookup_lag_seconds),
+    }
+
+
 def fence_of(ground: Ground, books: Books) -> Fence:
     """Wire the fence."""
-    venues, journal, lag = ground.venues, books.journal, ground.settings.lookup_lag
+    venues, journal = ground.venues, books.journal
     clock, keys = VenueClock(), _keys(ground)
     resolution = Resolution(
-        venues=venues, journal=journal, fills=books.fills, keys=keys, clock=clock, lag=lag, reached=ground.reached
+        venues=venues, journal=journal, fills=books.fills, keys=keys, clock=clock, reached=ground.reached
     )
     cancellation = Cancellation(venues=venues, journal=journal, keys=keys, clock=clock, resolution=resolution)
     submission = _submission(ground, books, keys, clock, resolution)
@@ -103,7 +113,6 @@ def fence_of(ground: Ground, books: Books) -> Fence:
         journal=journal,
         fills=books.fills,
         resolution=resolution,
-        lag=lag,
     )
     reducing = Reducing(submission=submission, resolution=resolution, journal=journal, clock=clock)
     closing = Closing(holdings=holdings, reducing=reducing, cancellation=cancellation)
@@ -143,7 +152,6 @@ def _keys(ground: Ground) -> SigningKeys:
 def _submission(
     ground: Ground, books: Books, keys: SigningKeys, clock: VenueClock, resolution: Resolution
 ) -> Submission:
-    deadline = ground.settings.order_deadline
     return Submission(
         venues=ground.venues,
         journal=books.journal,
@@ -151,6 +159,5 @@ def _submission(
         keys=keys,
         clock=clock,
         resolution=resolution,
-        policy=SubmissionPolicy(deadline=deadline, reducing_deadline=deadline),
         reached=ground.reached,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,8 +16,8 @@ from storage.postgres.epoch import current_epoch
 from storage.postgres.tables import accounts, signers
 
 _OPEN_EPOCH = text(
-    "select e.confirmed_by is not null as confirmed, e.asserted_at is not null as asserted,"
-    " a.created_at >= e.seen_at or coalesce(p.synced_at >= e.seen_at + :wait, false) as looked,"
+    "select e.confirmed_by is not null as confirmed, e.asserted_at is not null as asserted, a.venue,"
+    " a.created_at >= e.seen_at as is_new, p.synced_at - e.seen_at as looked_after,"
     " cast(:approved_at as timestamptz) >= e.seen_at as approved"
     " from accounts a left join portfolios p on p.account_id = a.id left join epochs e on e.epoch = :epoch"
     " where a.id = :account"
@@ -33,10 +34,10 @@ class Claim:
 
 
 class Claims:
-    """Draws nonces. `epoch_wait` is one deadline plus the venue's lag: what an earlier epoch sent is visible after it."""
+    """Draws nonces. `epoch_waits` is, by venue, one deadline plus the lag: what an earlier epoch sent is visible after it."""
 
-    def __init__(self, epoch_wait: timedelta) -> None:
-        self._epoch_wait = epoch_wait
+    def __init__(self, epoch_waits: Mapping[str, timedelta]) -> None:
+        self._epoch_waits = dict(epoch_waits)
 
     def draw(
         self,
@@ -90,19 +91,25 @@ class Claims:
         An order approved in an earlier epoch is never sent: its SENDING may have been lost with that epoch.
         """
         wanted = {
-            "wait": self._epoch_wait,
             "epoch": current_epoch(connection),
             "account": account_id,
             "approved_at": approved_at,
         }
         row = connection.execute(_OPEN_EPOCH, wanted).one_or_none()
-        if row is not None and row.confirmed and row.asserted and row.looked and row.approved:
+        if row is not None and row.confirmed and row.asserted and row.approved and self._was_looked_at(row):
             return
         if row is not None and row.confirmed is False:
             reason, action = "The deployment is not confirmed.", "Confirm it with `holdfast doctor --confirm`."
         else:
             reason, action = "The database has just started: the venue is looked at first.", ""
         raise Retryable("epoch_closed", reason, action=action, retry_after=timedelta(seconds=1))
+
+    def _was_looked_at(self, row: Row[Any]) -> bool:
+        """Whether the account was read after all that an earlier epoch had sent was visible."""
+        if row.is_new:
+            return True
+        wait = self._epoch_waits.get(row.venue)
+        return wait is not None and row.looked_after is not None and bool(row.looked_after >= wait)
 
 
 def _signer(row: Row[Any]) -> Signer:

@@ -229,7 +229,7 @@ class _WriteAhead:
         self._epoch = claim.epoch
         self.claim = claim.send
 
-    def commit_sending(self, request_hash: str) -> bool:
+    def commit_sending(self, request_hash: str, dies_at: datetime) -> bool:
         """Move the row APPROVED -> SENDING; the transaction commits when the caller leaves it."""
         change = (
             update(orders)
@@ -238,7 +238,7 @@ class _WriteAhead:
                 state=OrderState.SENDING.value,
                 signer_id=self.claim.signer.signer_id,
                 nonce=self.claim.nonce,
-                expires_at=self.claim.expires_at,
+                expires_at=max(self.claim.expires_at, dies_at),
                 request_hash=request_hash,
                 attempt_token=self.claim.token,
                 sent_at=func.clock_timestamp(),

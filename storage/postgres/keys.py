@@ -6,12 +6,13 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, func, select, text, update
+from sqlalchemy import ColumnElement, Engine, Row, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.errors import Misconfigured, Refused
 from storage.access import Sealer
 from storage.gate import SealedKey
+from storage.postgres.accounts import canonical_address
 from storage.postgres.engine import transaction
 from storage.postgres.tables import accounts, signers
 from storage.records import SignerRecord
@@ -46,7 +47,8 @@ class PostgresSignerBook:
             values = {
                 "id": signer_id,
                 "account_id": account_id,
-                "address": address.lower(),
+                # An API key is told apart by its case, an address is not.
+                "address": canonical_address(address),
                 "name": name,
                 "sealed_key": sealed,
                 "key_id": self._sealer.key_id(sealed),
@@ -96,17 +98,44 @@ class PostgresSignerBook:
                     "signer_missing", "The agent key is gone or retired.", action="Add one with `holdfast account`."
                 )
             connection.execute(_COUNT, {"id": signer_id})
-        return SealedKey(
-            signer_id=row.id,
-            user_id=row.user_id,
-            address=row.address,
-            ciphertext=bytes(row.sealed_key),
-            key_id=row.key_id,
-        )
+        return _sealed(row)
+
+    def key_of(self, account_id: str) -> SealedKey:
+        """Read the sealed key in use of an account and count the reading; raises Misconfigured(signer_missing)."""
+        return self._live(accounts.c.id == account_id)
+
+    def key_at(self, venue: str, network: str, address: str) -> SealedKey:
+        """Read the sealed key in use of the account at an address and count the reading."""
+        place = (accounts.c.venue == venue, accounts.c.network == network)
+        return self._live(*place, accounts.c.address == canonical_address(address))
+
+    def _live(self, *conditions: ColumnElement[bool]) -> SealedKey:
+        statement = _select().where(*conditions, signers.c.retired_at.is_(None))
+        with transaction(self._engine) as connection:
+            connection.execute(_NO_WAIT)
+            row = connection.execute(statement.order_by(signers.c.created_at.desc()).limit(1)).one_or_none()
+            if row is None:
+                raise Misconfigured(
+                    "signer_missing", "The account has no key.", action="Add one with `holdfast account key`."
+                )
+            connection.execute(_COUNT, {"id": row.id})
+        return _sealed(row)
 
 
 def _select() -> Select[Any]:
-    return select(signers, accounts.c.user_id).join(accounts, accounts.c.id == signers.c.account_id)
+    columns = (accounts.c.user_id, accounts.c.address.label("account_address"))
+    return select(signers, *columns).join(accounts, accounts.c.id == signers.c.account_id)
+
+
+def _sealed(row: Row[Any]) -> SealedKey:
+    return SealedKey(
+        signer_id=row.id,
+        user_id=row.user_id,
+        address=row.address,
+        ciphertext=bytes(row.sealed_key),
+        key_id=row.key_id,
+        account_address=row.account_address,
+    )
 
 
 def _signer(row: Row[Any]) -> SignerRecord:

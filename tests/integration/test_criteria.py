@@ -27,7 +27,7 @@ def desk(database: str, tmp_path: Path, keys: KeyRing) -> Iterator[Bench]:
 
 
 def test_an_intent_that_waits_is_listed_and_ends_its_wait_when_its_criteria_hold(desk: Bench) -> None:
-    criteria = CriteriaActivities(venues=desk.venues, network="paper", intents=desk.books.intents)
+    criteria = CriteriaActivities(venues=desk.venues, networks=lambda _venue: "paper", intents=desk.books.intents)
     policy = IntentPolicy(criteria=Criteria(mark_below=price("100")))
     intent = desk.wish(desk.account("anna"), "one", policy=policy)
     with pytest.raises(ApplicationError) as waiting:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from storage.migrations.upgrade import upgrade
 from storage.postgres.engine import transaction
 from storage.postgres.tables import intents, orders
 from tests.stack.paper import ROOT, Paper
-from tests.stack.trading import Bench, bench
+from tests.stack.trading import Bench, addresses, bench
 from workflows import attributes, ids
 from workflows.trade_intent.messages import TradeIntentInput
 from workflows.trade_intent.workflow import TradeIntentWorkflow
@@ -159,11 +159,12 @@ def full_stack(
     deadline: int = 2,
     lag: int = 2,
     paper_options: tuple[str, ...] = (),
+    venues: tuple[str, ...] = (),
     temporal_address: str = "",
     durable: bool = True,
     **environment: str,
 ) -> Iterator[FullStack]:
-    """Start everything in a folder and stop it again."""
+    """Start everything in a folder and stop it again; `venues` are further paper exchanges beside Hyperliquid's."""
     home.mkdir(parents=True, exist_ok=True)
     relaxed = {} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     binary = find_temporal(load_settings({}, env_file=None).holdfast_cache)
@@ -180,10 +181,15 @@ def full_stack(
             )
             temporal_address = temporal.start()
         try:
-            with (
-                Paper(home / "paper", extra=paper_options) as paper,
-                _parts(home, postgres, temporal_address, paper, deadline, lag, environment) as stack,
-            ):
+            with ExitStack() as opened:
+                paper = opened.enter_context(Paper(home / "paper", extra=paper_options))
+                others = tuple(
+                    opened.enter_context(Paper(home / venue, venue=venue, extra=paper_options)) for venue in venues
+                )
+                given = {**addresses(others), **environment}
+                stack = opened.enter_context(
+                    _parts(home, postgres, temporal_address, paper, deadline, lag, given, others)
+                )
                 for _ in range(workers):
                     stack.add_worker()
                 yield stack
@@ -201,6 +207,7 @@ def _parts(
     deadline: int,
     lag: int,
     more: dict[str, str],
+    others: tuple[Paper, ...],
 ) -> Iterator[FullStack]:
     text = f"test:{base64.b64encode(secrets.token_bytes(32)).decode()}"
     ring = KeyRing.parse(text)
@@ -220,7 +227,7 @@ def _parts(
         "HOLDFAST_MASTER_KEY": text,
         **more,
     }
-    looking = bench(paper, postgres.url, home / "home", ring, DATABASE_POOL_SIZE="5")
+    looking = bench(paper, postgres.url, home / "home", ring, others=others, DATABASE_POOL_SIZE="5")
     stack = FullStack(
         home=home,
         postgres=postgres,

@@ -16,10 +16,19 @@ ROOT = Path(__file__).parents[2]
 
 
 class Paper:
-    """One paper Hyperliquid; `control` speaks to its loopback-only endpoints."""
+    """One paper exchange; `post` speaks to its loopback-only control endpoints."""
 
-    def __init__(self, folder: Path, *, limits: str = "off", seed: int = 7, extra: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        venue: str = "hyperliquid",
+        limits: str = "off",
+        seed: int = 7,
+        extra: tuple[str, ...] = (),
+    ) -> None:
         self._folder = folder
+        self.venue = venue
         self._arguments = ("--limits", limits, "--seed", str(seed), *extra)
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
@@ -36,7 +45,7 @@ class Paper:
     def start(self) -> None:
         """Start and wait until it answers."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "paper", "--venue", "hyperliquid", "--port", str(self.port)]
+        command = [sys.executable, "-m", "paper", "--venue", self.venue, "--port", str(self.port)]
         command += ["--state", str(self._folder / "paper.sqlite"), *self._arguments]
         with (self._folder / "paper.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -35,8 +36,9 @@ from storage.postgres.users import PostgresUsers
 from tests.stack.paper import Paper
 from venues.base import SigningKey
 from venues.hyperliquid.venue import HyperliquidVenue
+from wiring.account_keys import account_keys
 from wiring.fence import Books, Fence, Ground, books_of, fence_of
-from wiring.venues import Venues, directory, hyperliquid
+from wiring.venues import ASTER, HYPERLIQUID, Connections, Venues, connections
 
 LOOSE = replace(MODERATE, max_orders_per_hour=100_000, max_position=Decimal(3), daily_turnover=Decimal(10_000))
 
@@ -85,9 +87,10 @@ class Deaf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """Everything that sends, looks and cancels, and a paper exchange under it."""
+    """Everything that sends, looks and cancels, and paper exchanges under it; `paper` is Hyperliquid's."""
 
     paper: Paper
+    papers: dict[str, Paper]
     engine: Engine
     settings: Settings
     books: Books
@@ -97,7 +100,9 @@ class Bench:
     positions: PositionActivities
     venues: Venues
     connection: HyperliquidVenue
+    connections: Connections
     ring: KeyRing
+    owners: dict[str, str]
 
     @property
     def accounts(self) -> PostgresAccounts:
@@ -106,7 +111,7 @@ class Bench:
 
     def close(self) -> None:
         """Let go of every connection."""
-        self.connection.close()
+        self.connections.close()
         self.engine.dispose()
 
     def row(self, client_id: str) -> Any:
@@ -116,10 +121,14 @@ class Bench:
 
     def admitted(self, account: AccountRef) -> list[dict[str, Any]]:
         """What the venue ever admitted for an account."""
-        return self.paper.orders(account.address)
+        if account.venue == HYPERLIQUID:
+            return self.paper.orders(account.address)
+        return self.papers[account.venue].orders(self.owners[account.address])
 
-    def account(self, name: str, *, usdc: str = "10000") -> AccountRef:
-        """Add a user with a funded account and an approved agent wallet."""
+    def account(self, name: str, *, usdc: str = "10000", venue: str = HYPERLIQUID) -> AccountRef:
+        """Add a user with a funded account and a key that may trade for it."""
+        if venue != HYPERLIQUID:
+            return self._keyed_account(name, usdc, venue)
         user = PostgresUsers(self.engine).add(name)
         master = Account.create()
         self.paper.post("deposit", user=master.address.lower(), usdc=usdc)
@@ -135,13 +144,38 @@ class Bench:
         book.add(record.ref.account_id, address=agent.address, secret=agent.secret)
         return self.accounts.ref(record.ref.account_id)
 
+    def _keyed_account(self, name: str, money: str, venue: str) -> AccountRef:
+        """Add a user of Binance, or of Aster with a main wallet and its agent."""
+        user = PostgresUsers(self.engine).add(name)
+        paper = self.papers[venue]
+        if venue == ASTER:
+            agent = Account.create()
+            owner = Account.create().address.lower()
+            paper.post("account", user=owner, signer=agent.address.lower())
+            key = SigningKey(address=agent.address, secret="0x" + bytes(agent.key).hex(), master=owner)
+        else:
+            owner = f"user-{uuid.uuid4().hex[:12]}"
+            made = paper.post("account", user=owner)
+            key = SigningKey(address=made["api_key"], secret=made["api_secret"])
+        paper.post("deposit", user=owner, amount=money)
+        checks = self.venues.of(venue, "paper").key_checks
+        assert checks is not None
+        address = checks.identify(key)
+        report = checks.check_key(key, address)
+        assert report.ok, report
+        self.owners[address] = owner
+        record = self.accounts.add(user.user_id, venue=venue, network="paper", address=address)
+        book = PostgresSignerBook(self.engine, Vault(self.ring))
+        book.add(record.ref.account_id, address=key.address, secret=key.secret)
+        return self.accounts.ref(record.ref.account_id)
+
     def wish(self, account: AccountRef, name: str, **changes: Any) -> Intent:
         """An intent to buy a little ETH at market."""
         intent = Intent(
             intent_id=api_intent_id(account.user_id, name),
             user_id=account.user_id,
             account_id=account.account_id,
-            venue="hyperliquid",
+            venue=account.venue,
             coin="ETH",
             kind=IntentKind.OPEN,
             side=Side.BUY,
@@ -169,14 +203,21 @@ class Bench:
         assert approval.order is not None, approval
         return approval.order
 
-    def stop_at(self, coin: str, fraction: str) -> Protection:
+    def stop_at(self, coin: str, fraction: str, venue: str = HYPERLIQUID) -> Protection:
         """A stop at a fraction of the mark."""
-        mark = self.venues.of("hyperliquid", "paper").market.mark(coin).mark_px
+        mark = self.venues.of(venue, "paper").market.mark(coin).mark_px
         return Protection(stop_px=Price((mark * Decimal(fraction)).quantize(Decimal(1))))
 
 
 def bench(
-    paper: Paper, database: str, home: Path, ring: KeyRing, *, reached: FailPoint = pass_by, **settings: str
+    paper: Paper,
+    database: str,
+    home: Path,
+    ring: KeyRing,
+    *,
+    others: tuple[Paper, ...] = (),
+    reached: FailPoint = pass_by,
+    **settings: str,
 ) -> Bench:
     """Wire a bench; deadline and lag are short, since waiting for them proves nothing more."""
     given = {
@@ -187,12 +228,13 @@ def bench(
         "HYPERLIQUID_WEIGHT_PER_MINUTE": "10000000",
         "ORDER_DEADLINE_SECONDS": "2",
         "LOOKUP_LAG_SECONDS": "2",
+        **addresses(others),
         **settings,
     }
     loaded = load_settings(given, env_file=None)
     made = engine(database)
-    connection = hyperliquid(loaded)
-    venues = directory(connection)
+    connected = connections(loaded, account_keys(made, ring))
+    venues = connected.directory()
     epochs = PostgresEpochs(made)
     epochs.note_asserted(epochs.register("test").epoch)
     ground = Ground(
@@ -218,6 +260,7 @@ def bench(
     )
     return Bench(
         paper=paper,
+        papers={each.venue: each for each in (paper, *others)},
         engine=made,
         settings=loaded,
         books=books,
@@ -239,6 +282,23 @@ def bench(
             sync=fence.sync,
         ),
         venues=venues,
-        connection=connection,
+        connection=connected.hyperliquid,
+        connections=connected,
         ring=ring,
+        owners={},
     )
+
+
+def addresses(papers: tuple[Paper, ...]) -> dict[str, str]:
+    """Settings that lead to paper exchanges of Binance and AsterDEX, which count nothing here and forget soon."""
+    made: dict[str, str] = {}
+    for paper in papers:
+        name = paper.venue.upper()
+        made |= {
+            f"{name}_URL": paper.url,
+            f"{name}_WEIGHT_PER_MINUTE": "10000000",
+            f"{name}_LOOKUP_LAG_SECONDS": "2",
+        }
+        if paper.venue == ASTER:
+            made["ASTER_DEADLINE_SECONDS"] = "4"
+    return made

@@ -19,7 +19,7 @@ class AsterClient(FapiClient):
     """Aster's endpoints; wallets sign by EIP-712 with nonces, older API keys by HMAC."""
 
     def __init__(self, config: AsterConfig, budget: RequestBudget | None = None) -> None:
-        signer = AsterSigner(wallets=WalletSigner(chain_id=config.chain_id))
+        signer = AsterSigner(wallets=WalletSigner(chain_id=config.chain_id, admission=config.deadline))
         super().__init__(config, DIALECT, signer, budget)
 
 

@@ -102,6 +102,7 @@ class WalletSigner:
     """Signs as an agent for a user's wallet, which is named beside it where it is known: the venue can tell it by the agent."""
 
     chain_id: int
+    admission: timedelta = LONGEST_ADMISSION
     nonces: ReadNonces = field(default_factory=ReadNonces)
 
     def sign(self, key: SigningKey, call: Call, *, nonce: int, expires_at: datetime, place: int = 0) -> SignedCall:  # noqa: ARG002
@@ -114,7 +115,7 @@ class WalletSigner:
 
     def dies_at(self, nonce: int, expires_at: datetime) -> datetime:
         """Return when a nonce is past admission for certain, whatever deadline was asked for: none is on the wire."""
-        return max(from_millis(nonce) + LONGEST_ADMISSION, expires_at)
+        return max(from_millis(nonce) + self.admission, expires_at)
 
     def _sign(self, key: SigningKey, call: Call, nonce: int) -> SignedCall:
         require_wallet(key)

@@ -45,7 +45,9 @@ def test_an_order_to_a_venue_half_a_minute_off_runs_once_or_provably_not(desk: D
     answer = desk.place(terms, name)
     admitted = len(desk.admitted())
     assert admitted == (1 if answer.verdict is Verdict.ACCEPTED else 0), answer
-    assert answer.verdict is Verdict.ACCEPTED or answer.code in {"clock_skewed", "already_expired", "nonce_refused"}, answer
+    assert answer.verdict is Verdict.ACCEPTED or answer.code in {"clock_skewed", "already_expired", "nonce_refused"}, (
+        answer
+    )
 
 
 @pytest.mark.case(82)

@@ -17,12 +17,13 @@ from runtime.metrics import Metrics
 from runtime.secrets import KeyRing
 from storage.postgres.engine import engine
 from storage.postgres.events import PostgresEvents
+from wiring.account_keys import account_keys
 from wiring.activities import Assembly, Wired
 from wiring.executions import TemporalExecutions
 from wiring.fail_points import fail_point_of
 from wiring.fence import Ground
 from wiring.notices import StoredNotices
-from wiring.venues import HyperliquidStreams, directory, hyperliquid
+from wiring.venues import connections, directory, hyperliquid
 
 
 def defined() -> set[str]:
@@ -45,17 +46,18 @@ def wire(client: Client, home: Path) -> Wired:
     """Wire a worker; nothing is connected before the first call."""
     settings = load_settings({"HOLDFAST_ENV": "testing", "HOLDFAST_HOME": str(home)}, None)
     books = engine("postgresql://nobody:nothing@127.0.0.1:1/none")
-    venue = hyperliquid(settings)
+    keys = KeyRing.generate()
+    venues = connections(settings, account_keys(books, keys))
     ground = Ground(
         settings=settings,
         engine=books,
-        keys=KeyRing.generate(),
-        venues=directory(venue),
+        keys=keys,
+        venues=venues.directory(),
         executions=TemporalExecutions(client),
         notifier=StoredNotices(PostgresEvents(books)),
         reached=fail_point_of(settings),
     )
-    return Assembly(ground, HyperliquidStreams(venue.config), Metrics(CollectorRegistry()), "test").wired()
+    return Assembly(ground, venues.streams(), Metrics(CollectorRegistry()), "test").wired()
 
 
 async def test_every_activity_is_served(time_skipping: WorkflowEnvironment, tmp_path: Path) -> None:

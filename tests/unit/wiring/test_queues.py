@@ -7,6 +7,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from runtime.loading import load_settings
 from tests.unit.wiring.test_activities import wire
+from wiring.venues import VENUES
 from worker import QUEUES, workers_of
 from workflows import ids, options
 from workflows.platform.turns import COMMITS_AT_ONCE, FOLLOWERS_AT_ONCE
@@ -16,14 +17,14 @@ from workflows.platform.turns import COMMITS_AT_ONCE, FOLLOWERS_AT_ONCE
     ("asked", "served"),
     [
         ({"close"}, {ids.QUEUE_HALT, ids.QUEUE_CLOSE}),
-        ({"open"}, {ids.queue_open("hyperliquid")}),
+        ({"open"}, {ids.queue_open(venue) for venue in VENUES}),
         (
             set(QUEUES),
             {
                 ids.QUEUE_WORKFLOW,
                 ids.QUEUE_HALT,
                 ids.QUEUE_CLOSE,
-                ids.queue_open("hyperliquid"),
+                *(ids.queue_open(venue) for venue in VENUES),
                 ids.QUEUE_READ,
                 ids.QUEUE_STREAM,
             },

@@ -1,0 +1,120 @@
+"""One worker process serves accounts on three venues: real Temporal, real Postgres, three paper exchanges."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from temporalio.client import Client
+
+from domain.accounts import AccountRef
+from domain.intents import Intent, api_intent_id
+from domain.money import Quantity
+from storage.postgres.engine import transaction
+from tests.stack.full import FullStack, full_stack, start_intent
+from workflows import ids
+from workflows.account.messages import AccountInput, AccountStatus, Wake
+from workflows.account.workflow import AccountWorkflow
+from workflows.trade_intent.messages import CloseRequest
+
+pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(300)]
+
+KEYED = ("binance",)
+VENUES = ("hyperliquid", *KEYED)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullStack]:
+    """One stack for all tests of the module."""
+    with full_stack(tmp_path_factory.mktemp("three"), durable=False, venues=KEYED, SYNC_SECONDS="3") as running:
+        yield running
+
+
+@pytest.fixture
+async def client(stack: FullStack) -> Client:
+    """A client as the worker's."""
+    return await stack.client()
+
+
+def rows(stack: FullStack, query: str, **values: object) -> list[Any]:
+    """Read rows."""
+    with transaction(stack.bench.engine) as connection:
+        return list(connection.execute(text(query), values))
+
+
+async def until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Wait with a deadline."""
+    async with asyncio.timeout(seconds):
+        while not (found := await asyncio.to_thread(holds)):
+            await asyncio.sleep(0.2)
+        return found
+
+
+def wish_on(stack: FullStack, account: AccountRef) -> Intent:
+    """An intent to buy some SOL with a stop far away."""
+    return stack.bench.wish(
+        account,
+        "unused",
+        intent_id=api_intent_id(account.user_id, str(uuid.uuid4())),
+        coin="SOL",
+        size=Quantity(Decimal(2)),
+        protection=stack.bench.stop_at("SOL", "0.8", account.venue),
+    )
+
+
+async def reach(stack: FullStack, wish: Intent, phase: str) -> None:
+    """Wait for a phase; fail at another end."""
+    ends = {"REFUSED", "FAILED", "EXPIRED", "CANCELLED", "CLOSED", phase}
+    query = "select phase, reason_code, reason from intents where id = :id"
+
+    def end() -> Any:
+        found = rows(stack, query, id=wish.intent_id)
+        return found[0] if found and found[0].phase in ends else None
+
+    row = await until(end)
+    assert row.phase == phase, row
+
+
+async def reconcile(stack: FullStack, client: Client, account: AccountRef) -> AccountStatus:
+    """Have an account reconciled now, as its rounds do, and return what was found."""
+    before = (await asyncio.to_thread(stack.bench.fence.sync.sync, account)).as_of
+    handle = await client.start_workflow(
+        AccountWorkflow.run,
+        AccountInput(account=account),
+        id=ids.account(account.account_id),
+        task_queue=ids.QUEUE_WORKFLOW,
+        start_signal="wake",
+        start_signal_args=[Wake(reason="test")],
+    )
+    async with asyncio.timeout(60):
+        while True:
+            status = await handle.query(AccountWorkflow.status)
+            if status.reconciled_at is not None and status.reconciled_at > before:
+                return status
+            await asyncio.sleep(0.3)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+async def test_an_intent_is_filled_protected_closed_and_explained(stack: FullStack, client: Client, venue: str) -> None:
+    """Nothing is left at the venue and nothing unexplained in the books."""
+    name = f"user-{uuid.uuid4().hex[:8]}"
+    account = await asyncio.to_thread(lambda: stack.bench.account(name, venue=venue))
+    wish = await asyncio.to_thread(wish_on, stack, account)
+
+    await start_intent(client, wish)
+    await reach(stack, wish, "PROTECTED")
+    await client.get_workflow_handle(ids.intent(wish.intent_id)).signal("close", CloseRequest(reason="test"))
+    await reach(stack, wish, "CLOSED")
+    status = await reconcile(stack, client, account)
+
+    opened = rows(stack, "select * from orders where intent_id = :id and opening", id=wish.intent_id)
+    counted = "select * from differences where account_id = :id and counted_at is not null"
+    assert [row.filled_size for row in opened] == [2]
+    assert status.unexplained == "0"
+    assert rows(stack, counted, id=account.account_id) == []
+    assert (await asyncio.to_thread(stack.bench.fence.sync.sync, account)).is_flat
