@@ -24,7 +24,7 @@ from workflows.trade_intent.messages import CloseRequest
 
 pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(300)]
 
-KEYED = ("binance",)
+KEYED = ("binance", "aster")
 VENUES = ("hyperliquid", *KEYED)
 
 

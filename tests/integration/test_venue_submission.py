@@ -17,7 +17,7 @@ from runtime.secrets import KeyRing
 from tests.stack.paper import Paper
 from tests.stack.trading import Bench, bench
 
-VENUES = ("binance",)
+VENUES = ("binance", "aster")
 
 
 @pytest.fixture(scope="module")
