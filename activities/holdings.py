@@ -12,7 +12,7 @@ from domain.accounts import AccountRef, HeldPosition, Portfolio
 from domain.fills import Fill, average_price
 from domain.intents import Intent
 from domain.money import Price, Quantity
-from domain.orders import LIVE_STATES, OrderState, Side
+from domain.orders import LIVE_STATES, OrderAck, OrderState, Side
 from storage.journal import Fills, Journal, OrderRow
 from venues.base import Venue, VenueDirectory
 
@@ -128,6 +128,10 @@ class Holdings:
     def rows(self, intent_id: str) -> tuple[OrderRow, ...]:
         """Read the rows of an intent."""
         return self._journal.orders_of(intent_id)
+
+    def look(self, row: OrderRow) -> OrderAck:
+        """Look a row up once."""
+        return self._resolution.look(row)
 
     def read(self, intent: Intent) -> Holding:
         """Look at everything of an intent: the venue with its clock, then rows that the venue shows as ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from datetime import datetime, timedelta
 
@@ -69,9 +70,16 @@ class Protecting:
         if view is None or view.phase in TERMINAL_PHASES:
             return
         rows = self._holdings.rows(owner)
-        names = {row.client_id for row in rows if row.terms.is_opening}
-        if len(names) == len(rows) and not names.isdisjoint(fill.client_id for fill in fills):
+        if all(row.terms.is_opening for row in rows) and self._are_of(rows, fills):
             self.protect_at_once(view.intent, Protection(stop_px=view.stop_px, take_profit_px=view.take_profit_px))
+
+    def _are_of(self, rows: tuple[OrderRow, ...], fills: tuple[Fill, ...]) -> bool:
+        """Whether orders made some of the fills. Where fills name no client ids, orders are looked up for their numbers."""
+        names = {row.client_id for row in rows}
+        if any(fill.client_id for fill in fills):
+            return not names.isdisjoint(fill.client_id for fill in fills)
+        oids = {row.oid or self._holdings.look(row).oid for row in rows if row.state in LIVE_STATES or row.oid}
+        return not oids.isdisjoint(fill.oid for fill in fills)
 
     def _place_first(self, intent: Intent, wanted: Protection) -> bool:
         """Place the first trigger of each kind without a look; whether all of them work."""
@@ -97,7 +105,20 @@ class Protecting:
                 raise Retryable("protection_in_flight", f"{row.key} is not answered yet.", retry_after=_SOON)
         if holding.held is None:
             return None
-        return _judge(self._reducing.protect(holding.venue, holding.account, intent, holding.held, kind, px), kind)
+        place = functools.partial(
+            self._reducing.protect, holding.venue, holding.account, intent, holding.held, kind, px
+        )
+        ack = place()
+        if ack.code == "trigger_exists" and self._make_room(intent, kind):
+            # Binance keeps one whole-position trigger of a kind: there, and only there, the old one goes first.
+            ack = place()
+        return _judge(ack, kind)
+
+    def _make_room(self, intent: Intent, kind: TriggerKind) -> bool:
+        """Cancel the working triggers of a kind; False when there are none of ours, or one does not end."""
+        rows = self._reducing.steps(intent.intent_id, f"protect.{kind}")
+        working = [row for row in rows if row.state is OrderState.WORKING]
+        return bool(working) and all(self._cancellation.cancel(row.key).is_terminal for row in working)
 
     def _drop_unwanted(self, intent: Intent, wanted: Protection) -> None:
         """Cancel triggers that another price has replaced or that are not wanted any more."""

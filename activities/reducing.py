@@ -14,6 +14,7 @@ from domain.intents import Intent
 from domain.money import ZERO, Price, Quantity
 from domain.orders import OrderAck, OrderKey, OrderState, OrderTerms, Side, TimeInForce, Trigger, TriggerKind
 from domain.risk import approve_reducing
+from domain.sizing import within_band
 from storage.journal import Journal, OrderRow
 from venues.base import Venue
 
@@ -21,7 +22,7 @@ _CEILING = timedelta(minutes=2)
 """A reducing order may not be old either: the price it was made for is gone by then, a new step is cheap."""
 
 _SLIPPAGE = (Decimal("0.02"), Decimal("0.05"), Decimal("0.08"))
-"""How far from mark a close may trade, by how many closes did not get flat before."""
+"""How far from mark a close may trade, by how many closes did not get flat before; never farther than the venue allows."""
 
 _TRIGGER_BAND = Decimal("0.1")
 """Hyperliquid executes a market trigger within 10 % of the trigger (docs, "Take profit and stop loss orders")."""
@@ -54,8 +55,8 @@ class Reducing:
         """Send the next close of a position as a reduce-only IOC over its whole size."""
         number = len(self.steps(intent.intent_id, "close")) + 1
         side = held.side.opposite
-        slip = _SLIPPAGE[min(number - 1, len(_SLIPPAGE) - 1)]
         instrument = venue.market.instrument(held.coin)
+        slip = within_band(_SLIPPAGE[min(number - 1, len(_SLIPPAGE) - 1)], instrument)
         # The mark comes with the position: market data shares a budget that a close must not wait for.
         limit = Price(held.mark_px * (1 + slip * side.sign))
         terms = OrderTerms(

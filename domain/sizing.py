@@ -11,6 +11,8 @@ from domain.intents import Intent, OrderStyle
 from domain.money import Money, Price, Quantity, notional, plain
 from domain.orders import Side
 
+_OF_THE_BAND = Decimal("0.9")
+
 
 def opening_limit(intent: Intent, instrument: Instrument, reference_px: Price) -> Price:
     """Return the limit of an opening order: the slippage bound of a market order, or the intent's own limit.
@@ -31,8 +33,14 @@ def opening_limit(intent: Intent, instrument: Instrument, reference_px: Price) -
                 details={"rule": "price_step", "nearest": plain(rounded)},
             )
         return rounded
-    bound = reference_px * (1 + intent.side.sign * intent.limits.max_slippage)
+    slippage = within_band(intent.limits.max_slippage, instrument)
+    bound = reference_px * (1 + intent.side.sign * slippage)
     return round_price(Price(bound), instrument, inward)
+
+
+def within_band(slippage: Decimal, instrument: Instrument) -> Decimal:
+    """Return a slippage bound that the venue lets pass, although its reference price may differ a little from ours."""
+    return min(slippage, instrument.price_band * _OF_THE_BAND)
 
 
 def exposure_price(side: Side, limit_px: Price, reference_px: Price) -> Price:

@@ -59,6 +59,7 @@ MESSAGES = {
     -4109: "This account is inactive, please activate first",
     -4116: "ClientOrderId is duplicated.",
     -4120: "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead.",
+    -4130: "An open stop or take profit order with GTE and closePosition in the direction is existing.",
     -4136: "Target strategy invalid for orderType.",
     -4137: "Quantity must be zero with closePosition equals true",
     -4171: "No need to change multi-assets mode.",

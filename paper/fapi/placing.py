@@ -17,7 +17,7 @@ from paper.fapi.node import Node
 from paper.fapi.numbers import bare
 from paper.fapi.reaching import check_not_reached
 from paper.fapi.reading import Wish, check_band
-from paper.fapi.terms import CONDITIONAL, LIMIT, MARKET, AlgoStatus, Terms
+from paper.fapi.terms import CONDITIONAL, LIMIT, MARKET, STOPS, AlgoStatus, Terms
 from paper.fapi.users import User
 from paper.fapi.venue import near_tick
 
@@ -51,6 +51,7 @@ def check(node: Node, user: User, wish: Wish) -> Decimal:
     ):
         raise Refused(-4116)
     _check_count(node, account, wish)
+    _check_second_close(node, account, wish)
     market = node.venue.markets[contract.coin]
     px = limit_of(node, market, wish)
     if terms.type == LIMIT:
@@ -91,6 +92,18 @@ def _check_count(node: Node, account: Account, wish: Wish) -> None:
     cap = node.dialect.max_algo_orders if conditional else wish.contract.max_orders
     if len(open_here) >= cap:
         raise Refused(-4045 if conditional else -2025)
+
+
+def _check_second_close(node: Node, account: Account, wish: Wish) -> None:
+    """Refuse a second open close-all stop, or take-profit, of a contract's side where the venue keeps one of each."""
+    if not (wish.terms.close_position and node.dialect.has_algo_service) or node.settings.second_close == "accept":
+        return
+    is_stop, key = wish.terms.type in STOPS, key_of(wish.contract.coin, wish.terms.position_side)
+    for order in node.venue.open_orders(account.address):
+        other = node.terms[order.oid]
+        is_same = (order.coin, order.is_buy, other.type in STOPS) == (key, wish.is_buy, is_stop)
+        if is_same and other.close_position and order.is_untriggered:
+            raise Refused(-4130)
 
 
 def _same(order: Order, wish: Wish) -> bool:

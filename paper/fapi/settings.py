@@ -16,6 +16,8 @@ class FapiSettings:
     """reject | accept a client id that one of the account's open orders has."""
     close_position_when_flat: str = "keep"
     """keep | expire: what becomes of a close-all order when its position is gone."""
+    second_close: str = "refuse"
+    """refuse | accept a second open close-all stop (or take-profit) of a contract's side, where there is an algo order service."""
     cancel_is_found: bool = True
     """Whether an order that was cancelled without a fill is still found by a query."""
     account_inactive: bool = False

@@ -18,6 +18,8 @@ _BIND = text(
     "update fills f set intent_id = o.intent_id, step = o.step, client_id = coalesce(f.client_id, o.client_id)"
     " from orders o left join order_ids i on i.client_id = o.client_id"
     " where f.account_id = :account_id and f.intent_id is null and o.account_id = f.account_id"
+    # Binance counts orders and trades of each coin apart: a number alone may be another coin's.
+    " and o.instrument = f.coin"
     " and f.trade_id = any(:trade_ids) and (o.client_id = f.client_id or i.venue_oid = f.oid)"
 )
 _TOTALS = text(

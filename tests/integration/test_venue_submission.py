@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from domain.intents import Intent, IntentPhase
 from domain.orders import OrderState
-from domain.watch import CloseOrder, ProtectRequest
+from domain.watch import CloseOrder, PositionReview, ProtectRequest, ReviewRequest
 from runtime.secrets import KeyRing
 from tests.stack.paper import Paper
 from tests.stack.trading import Bench, bench
@@ -51,6 +53,17 @@ def until(act: Callable[[], object], seconds: float = 30.0) -> object:
             time.sleep(0.2)
 
 
+def reviewed(desk: Bench, wish: Intent, *, flat: bool) -> PositionReview:
+    """Look until the position is (or is not) flat."""
+    deadline = time.monotonic() + 30
+    while True:
+        review = desk.positions.review_position(ReviewRequest(intent=wish, protection=wish.protection))
+        if review.is_flat is flat:
+            return review
+        assert time.monotonic() < deadline, review
+        time.sleep(0.3)
+
+
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_market_order_is_filled_and_its_fill_is_bound_by_its_order_id(desk: Bench, venue: str) -> None:
     account = desk.account("anna", venue=venue)
@@ -73,3 +86,75 @@ def test_a_position_is_protected_and_closed_to_flat(desk: Bench, venue: str) -> 
     assert [order.trigger is not None for order in desk.fence.sync.sync(account).orders] == [True]
     until(lambda: desk.positions.close_position(CloseOrder(intent=wish)))
     assert desk.fence.sync.sync(account).is_flat
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_stop_is_moved_and_one_stop_is_left(desk: Bench, venue: str) -> None:
+    """Binance keeps one whole-position stop, so there the old one goes first; elsewhere the new one comes first."""
+    account = desk.account("carla", venue=venue)
+    wish = desk.wish(account, "one", protection=desk.stop_at("ETH", "0.9", venue))
+    desk.orders.place_order(desk.approved(wish))
+    until(lambda: desk.positions.protect_position(ProtectRequest(intent=wish, protection=wish.protection)))
+    nearer = desk.stop_at("ETH", "0.95", venue)
+    until(lambda: desk.positions.protect_position(ProtectRequest(intent=wish, protection=nearer)))
+
+    orders = desk.fence.sync.sync(account).orders
+    assert [order.trigger and order.trigger.px for order in orders] == [nearer.stop_px]
+    steps = [(row.key.step, row.state, row.code) for row in desk.books.journal.orders_of(wish.intent_id)]
+    assert (OrderState.REFUSED, "trigger_exists") in {(state, code) for _, state, code in steps} or venue == "aster"
+    assert [state for _, state, _ in steps].count(OrderState.WORKING) == 1
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_fired_stop_is_what_closed_the_position(desk: Bench, venue: str) -> None:
+    """Its fills name the order that the stop became, and no client id of ours."""
+    account = desk.account("dora", venue=venue)
+    wish = desk.wish(account, "one", protection=desk.stop_at("ETH", "0.97", venue))
+    desk.orders.place_order(desk.approved(wish))
+    until(lambda: desk.positions.protect_position(ProtectRequest(intent=wish, protection=wish.protection)))
+    stop_px = wish.protection.stop_px
+    assert stop_px is not None
+    before = desk.venues.of(venue, "paper").market.mark("ETH").mark_px
+    paper = desk.papers[venue]
+    paper.post("price", coin="ETH", px=str(stop_px - 1))
+    try:
+        review = reviewed(desk, wish, flat=True)
+        assert (review.is_flat, review.closed_by) == (True, "stop_loss")
+    finally:
+        paper.post("price", coin="ETH", px=str(before))
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_fills_without_client_ids_are_protected_where_they_are_seen(desk: Bench, venue: str) -> None:
+    """The sender stands still after its send: the stream's fills name an order number that no row knows yet."""
+    account = desk.account("emil", venue=venue)
+    wish = desk.wish(account, "one", protection=desk.stop_at("ETH", "0.9", venue))
+    order = desk.approved(wish)
+    desk.papers[venue].fault("exchange", "execute_then_drop", rate=1, count=1, type="order")
+    desk.papers[venue].fault("info", "http_500", rate=1, count=1, type="order")
+    assert desk.orders.place_order(order).state is OrderState.UNKNOWN
+
+    desk.books.intents.show(wish.intent_id, IntentPhase.SENDING)
+    desk.fence.protecting.guard(wish.intent_id, desk.fence.sync.read_fills(account))
+    assert [order.trigger is not None for order in desk.fence.sync.sync(account).orders] == [True]
+
+
+def test_a_row_at_aster_is_feared_for_as_long_as_its_nonce_lives(desk: Bench) -> None:
+    """No deadline is on the wire there, so none of ours may end earlier: not the maximum age of the decision either."""
+    account = desk.account("frida", venue="aster")
+    wish = desk.wish(account, "one")
+    order = desk.approved(wish, max_age=timedelta(seconds=3))
+    desk.orders.place_order(order)
+    row = desk.row(order.key.client_id)
+    longest = desk.venues.of("aster", "paper").trading.capabilities.default_deadline
+    assert row.expires_at.timestamp() * 1000 >= row.nonce + longest.total_seconds() * 1000
+    assert row.expires_at > row.not_after
+
+
+def test_a_row_at_binance_dies_no_later_than_its_decision(desk: Bench) -> None:
+    """Timestamp and recvWindow are a true deadline."""
+    account = desk.account("gesa", venue="binance")
+    order = desk.approved(desk.wish(account, "one"), max_age=timedelta(milliseconds=1500))
+    desk.orders.place_order(order)
+    row = desk.row(order.key.client_id)
+    assert row.expires_at <= row.not_after
