@@ -170,16 +170,22 @@ def _unprotected(evidence: Evidence, intent: dict[str, Any]) -> float:
     Only what nobody could have used is left out: the spans in which no worker had a wire to the venue. Seconds that it takes to
     notice a dead or a stopped worker count, since another one lives, and so do those of an overloaded machine.
     """
-    names = {f"0x{row['client_id']}": row for row in evidence.rows if row["intent_id"] == intent["id"]}
-    opening = {o["oid"] for o in evidence.admitted if o["cloid"] in names and names[o["cloid"]]["opening"]}
+    names = {f"0x{row['client_id']}": row for row in evidence.rows}
+    own = [o for o in evidence.admitted if o["cloid"] in names]
+    opening = {
+        o["oid"]: o["coin"]
+        for o in own
+        if names[o["cloid"]]["opening"] and names[o["cloid"]]["intent_id"] == intent["id"]
+    }
     fills = [f for f in evidence.venue_fills if f["oid"] in opening]
     if not fills:
         return 0.0
-    stops = [o["time"] for o in evidence.admitted if o["cloid"] in names and o["trigger"] and o["status"] != "rejected"]
-    closing = [o["time"] for o in evidence.admitted if o["cloid"] in names and o["reduceOnly"] and not o["trigger"]]
-    ends = [*stops, *closing]
+    filled = min(f["time"] for f in fills)
+    # Of any intent: the position of an owner that somebody terminated is closed by another one.
+    ours = [o for o in own if o["coin"] in opening.values() and o["reduceOnly"] and o["status"] != "rejected"]
+    ends = [o["time"] for o in ours if o["time"] >= filled]
     if not ends:
         return float("inf")
-    filled, ended = min(f["time"] for f in fills), min(ends)
+    ended = min(ends)
     cut = sum(max(0.0, min(ended, until) - max(filled, since)) for since, until in evidence.unreachable)
     return float(ended - filled - cut) / 1000

@@ -194,6 +194,16 @@ def test_a_position_that_never_got_its_stop_was_unprotected_for_ever() -> None:
     assert verdict.unprotected_s == float("inf")
 
 
+def test_a_close_of_another_intent_ends_the_time_without_a_stop_and_one_before_the_fill_does_not() -> None:
+    adopted = row("adopted", intent_id="two")
+    of_another = with_rows(adopted)(
+        replace(held(), admitted=[order(1, "open"), order(4, "adopted", time=OPENED_MS + 700)])
+    )
+    assert judge(of_another).unprotected_s == 0.7
+    earlier = replace(of_another, admitted=[order(1, "open"), order(4, "adopted", time=OPENED_MS - 700)])
+    assert judge(earlier).unprotected_s == float("inf")
+
+
 def test_a_stop_that_the_venue_rejected_protects_nothing() -> None:
     refused = stop(status="rejected")
     assert judge(replace(held(), admitted=[order(1, "open"), refused], open_orders=[])).unprotected_s == float("inf")
