@@ -1,25 +1,32 @@
-"""The simulated makers: levels round the mid that are eaten by takers and refill with time.
+"""The simulated makers: levels round the mid that are eaten by takers, refill with time and step back from who eats them.
 
-Model: the best bid and ask stand half a basis point off the mid and at least one tick apart; twenty levels a side,
-one basis point (at least one tick) apart; a level holds `level_ntl` USD, a tenth more with every step away. What takers take
-off the front comes back linearly, the whole depth within `refill_ms`. Simulated makers always queue behind users at the same
+Model (docs/explanation/paper-market.md has the formulas): the levels follow the coin's depth curve, or a recorded or live book
+where the feed has one. What takers take off the front comes back evenly within `refill_ms` of the last of them. The whole
+simulated book leans towards what was taken on balance, by `impact` of the distance that the balance would have reached; the
+balance halves every `impact_half_life_ms`. Both times are market time. Simulated makers always queue behind users at the same
 price, as their size is newer.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 
+from paper.engine.depth import Depth, depth_of, ladder_of
 from paper.engine.instruments import Perp, price_step, tick_down, tick_up
+from paper.feeds.bars import Ladder
 
-LEVELS = 20
-HALF_SPREAD = Decimal("0.00005")
-STEP = Decimal("0.0001")
 ZERO = Decimal(0)
+BP = Decimal("0.0001")
+# After so many half-lives a balance is forgotten; a rest of cents would keep the arithmetic busy for ever.
+HALVES = 40
+THINNEST = Decimal("1e-9")
+Rows = tuple[tuple[float, float], ...]
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """A price with a size."""
 
@@ -29,72 +36,163 @@ class Level:
 
 @dataclass(slots=True, kw_only=True)
 class Side:
-    """One side of the simulated book: the full levels at the present mid and how much of them is gone."""
+    """One side of the simulated book: the full levels from a best price on, how much is gone and was after the last taker."""
 
     levels: tuple[Level, ...] = ()
-    depth: Decimal = ZERO
+    best: Decimal = ZERO
+    mid: Decimal = ZERO
+    shown: tuple[Level, ...] | None = None
     taken: Decimal = ZERO
     taken_ms: int = 0
+    hole: Decimal = ZERO
 
 
 @dataclass(slots=True, kw_only=True)
 class Liquidity:
-    """Both sides of the simulated book of one coin."""
+    """Both sides of the simulated book of one coin; `balance` is what was bought less what was sold."""
 
     perp: Perp
     refill_ms: int = 10_000
     scale: Decimal = Decimal(1)
+    impact: float = 0.5
+    impact_half_life_ms: int = 30_000
+    speed: float = 1.0
     mid: Decimal = ZERO
     bids: Side = field(default_factory=Side)
     asks: Side = field(default_factory=Side)
+    balance: float = 0.0
+    balance_ms: int = 0
+    ladder: Ladder | None = None
+    curve: Depth = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.curve = depth_of(self.perp.coin, float(self.perp.level_ntl))
 
     def move(self, mid: Decimal) -> None:
-        """Build the levels round a new mid; what was taken stays taken until it refills."""
-        if mid == self.mid:
-            return
+        """Stand round a new mid; what was taken stays taken until it refills."""
         self.mid = mid
-        for side, is_bid in ((self.bids, True), (self.asks, False)):
-            side.levels = self._full_levels(mid, is_bid=is_bid)
-            side.depth = sum((level.sz for level in side.levels), ZERO)
+
+    def show(self, ladder: Ladder | None) -> None:
+        """Take the levels of a real book, behind which the coin's curve goes on; None goes back to the curve."""
+        if ladder is self.ladder:
+            return
+        self.ladder = ladder
+        self.bids.shown = self._shown_levels(ladder.bids, is_bid=True) if ladder else None
+        self.asks.shown = self._shown_levels(ladder.asks, is_bid=False) if ladder else None
 
     def rescale(self, scale: Decimal) -> None:
-        """Make the book deeper or thinner."""
+        """Make the book deeper or thinner; what is gone of it shrinks along."""
+        scale = max(scale, THINNEST)
+        for side in (self.bids, self.asks):
+            side.best = side.mid = ZERO
+            side.taken, side.hole = side.taken * scale / self.scale, side.hole * scale / self.scale
         self.scale = scale
-        mid, self.mid = self.mid, ZERO
-        self.move(mid)
+        ladder, self.ladder = self.ladder, None
+        self.show(ladder)
 
     def levels(self, *, is_bid: bool, now_ms: int) -> list[Level]:
         """Return what is there now, best first."""
         side = self.bids if is_bid else self.asks
         gone = self._refill(side, now_ms)
+        full = self._full(side, is_bid=is_bid, now_ms=now_ms)
+        if not gone:
+            return list(full)
         left: list[Level] = []
-        for level in side.levels:
+        for level in full:
             eaten = min(gone, level.sz)
             gone -= eaten
             if level.sz > eaten:
-                left.append(Level(px=level.px, sz=level.sz - eaten))
+                left.append(Level(px=level.px, sz=level.sz - eaten) if eaten else level)
         return left
+
+    def first(self, *, is_bid: bool, now_ms: int) -> Level | None:
+        """Return the best level that is there now."""
+        side = self.bids if is_bid else self.asks
+        # Nearly every call finds a side of which nothing is gone.
+        found = (
+            self.levels(is_bid=is_bid, now_ms=now_ms) if side.taken else self._full(side, is_bid=is_bid, now_ms=now_ms)
+        )
+        return found[0] if found else None
 
     def take(self, sz: Decimal, *, is_bid: bool, now_ms: int) -> None:
         """Remove a size from the front of a side."""
         side = self.bids if is_bid else self.asks
         side.taken = self._refill(side, now_ms) + sz
+        side.hole = side.taken
+        # Measured in a book of scale one: a book that is made thinner later must not leap.
+        usd = float(sz * self.mid / self.scale)
+        self.balance = self._balance_at(now_ms) + (-usd if is_bid else usd)
+        self.balance_ms = now_ms
+
+    def lean_bp(self, now_ms: int) -> float:
+        """Return how far the book leans up from the mid, in basis points."""
+        balance = self._balance_at(now_ms)
+        if not balance:
+            return 0.0
+        reached = self.impact * self.curve.reached_by(abs(balance))
+        return reached if balance > 0 else -reached
+
+    def _balance_at(self, now_ms: int) -> float:
+        if not self.balance:
+            return 0.0
+        halves = max(now_ms - self.balance_ms, 0) * self.speed / self.impact_half_life_ms
+        if halves > HALVES:
+            self.balance = 0.0
+        return self.balance * math.pow(0.5, halves)
 
     def _refill(self, side: Side, now_ms: int) -> Decimal:
         if side.taken:
-            back = side.depth * max(now_ms - side.taken_ms, 0) / self.refill_ms
+            passed = Decimal(max(now_ms - side.taken_ms, 0) * self.speed)
+            back = side.hole * passed / self.refill_ms
             side.taken = max(side.taken - back, ZERO).quantize(self.perp.lot, rounding=ROUND_DOWN)
         side.taken_ms = now_ms
         return side.taken
 
-    def _full_levels(self, mid: Decimal, *, is_bid: bool) -> tuple[Level, ...]:
+    def tick(self, px: Decimal, *, is_bid: bool) -> Decimal:
+        """Round a price away from the mid to where an order may stand."""
+        return (tick_down if is_bid else tick_up)(px, self.perp.tick_decimals)
+
+    def step(self) -> Decimal:
+        """Return the distance between valid prices at the mid."""
+        return price_step(self.mid, self.perp.tick_decimals)
+
+    def _full(self, side: Side, *, is_bid: bool, now_ms: int) -> tuple[Level, ...]:
+        if side.shown is not None:
+            return side.shown
+        if side.mid == self.mid and not self.balance:
+            return side.levels
+        off = self.lean_bp(now_ms) + (-1 if is_bid else 1) * self.curve.half_spread_bp
+        best = self.tick(self.mid * (1 + Decimal(off) * BP), is_bid=is_bid)
+        if best != side.best:
+            side.best = best
+            side.levels = self._curve_levels(best, is_bid=is_bid) if self.mid else ()
+        # A book that leans moves by itself: it has to be looked at again.
+        side.mid = ZERO if self.balance else self.mid
+        return side.levels
+
+    def _curve_levels(self, best: Decimal, *, is_bid: bool) -> tuple[Level, ...]:
+        unit = best * BP
+        spacing = max(self.curve.spacing_bp, round(float(self.step() / unit), 3))
         sign = -1 if is_bid else 1
-        decimals = self.perp.size_decimals
-        rounded = tick_down if is_bid else tick_up
-        gap = max(mid * STEP, price_step(mid, decimals))
-        levels: list[Level] = []
-        for index in range(LEVELS):
-            px = rounded(mid * (1 + sign * HALF_SPREAD) + sign * gap * index, decimals)
-            wanted = self.perp.level_ntl * self.scale * (10 + index) / 10 / px
-            levels.append(Level(px=px, sz=max(wanted.quantize(self.perp.lot, rounding=ROUND_DOWN), self.perp.lot)))
-        return tuple(levels)
+        rows = (
+            (best + sign * Decimal(f"{far:.6f}") * unit, Decimal(usd)) for far, usd in ladder_of(self.curve, spacing)
+        )
+        return self._merged(((px, usd * self.scale / px) for px, usd in rows), is_bid=is_bid)
+
+    def _shown_levels(self, rows: Rows, *, is_bid: bool) -> tuple[Level, ...]:
+        real = [(Decimal(f"{px:.10g}"), Decimal(f"{sz:.10g}") * self.scale) for px, sz in rows if sz > 0]
+        if not real:
+            return self._curve_levels(self.tick(Decimal(f"{rows[0][0]:.10g}"), is_bid=is_bid), is_bid=is_bid)
+        last = real[-1][0]
+        tail = self._curve_levels(self.tick(real[0][0], is_bid=is_bid), is_bid=is_bid)
+        behind = [(level.px, level.sz) for level in tail if (level.px < last if is_bid else level.px > last)]
+        return self._merged([*real, *behind], is_bid=is_bid)
+
+    def _merged(self, rows: Iterable[tuple[Decimal, Decimal]], *, is_bid: bool) -> tuple[Level, ...]:
+        """Put sizes on valid prices and lots, best first."""
+        sizes: dict[Decimal, Decimal] = {}
+        for px, sz in rows:
+            place = self.tick(px, is_bid=is_bid)
+            sizes[place] = sizes.get(place, ZERO) + sz
+        lot = self.perp.lot
+        return tuple(Level(px=px, sz=max(sz.quantize(lot, rounding=ROUND_DOWN), lot)) for px, sz in sizes.items())

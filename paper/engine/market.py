@@ -47,13 +47,13 @@ class Market:
 
     def best(self, orders: dict[int, Order], now_ms: int, *, is_bid: bool) -> Level | None:
         """Return the best bid or ask over users and simulated makers."""
-        simulated = self.liquidity.levels(is_bid=is_bid, now_ms=now_ms)
+        simulated = self.liquidity.first(is_bid=is_bid, now_ms=now_ms)
         first = self.book.side(is_buy=is_bid).best()
         if first is None:
-            return simulated[0] if simulated else None
+            return simulated
         order = orders[first]
-        is_users = not simulated or (order.limit_px >= simulated[0].px if is_bid else order.limit_px <= simulated[0].px)
-        return Level(px=order.limit_px, sz=order.sz) if is_users else simulated[0]
+        is_users = simulated is None or (order.limit_px >= simulated.px if is_bid else order.limit_px <= simulated.px)
+        return Level(px=order.limit_px, sz=order.sz) if is_users else simulated
 
     def depth(self, orders: dict[int, Order], now_ms: int, *, is_bid: bool) -> list[tuple[Decimal, Decimal, int]]:
         """Return (price, size, number of orders) best first, users and simulated makers merged."""

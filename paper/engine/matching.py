@@ -45,8 +45,10 @@ def match_taker(venue: PaperVenue, order: Order) -> None:
 
 
 def _shorten(levels: list[Level], sz: Decimal) -> None:
-    levels[0].sz -= sz
-    if levels[0].sz <= 0:
+    left = levels[0].sz - sz
+    if left > 0:
+        levels[0] = Level(px=levels[0].px, sz=left)
+    else:
         del levels[0]
 
 

@@ -24,7 +24,9 @@ class Settings:
     depth_scale: Decimal = Decimal(1)
     """Multiplies the size of every simulated level."""
     refill_ms: int = 10_000
-    """How long the simulated book needs to refill."""
+    """How long the simulated book needs to refill, in market time."""
+    impact: Decimal = Decimal("0.5")
+    """By how much of the distance that users' trades reached the simulated book follows them; 0 turns the impact off."""
     price_band: Decimal = Decimal("0.8")
     """Largest distance of a limit from the mark, as a fraction."""
     cancel_delay_s: Decimal = Decimal(0)

@@ -172,6 +172,8 @@ class Node:
             self.venue.halted_since = None
         for market in self.venue.markets.values():
             market.liquidity.refill_ms = max(settings.refill_ms, 1)
+            market.liquidity.impact = float(settings.impact)
+            market.liquidity.speed = self.feed.clock.speed
             if market.liquidity.scale != settings.depth_scale:
                 market.liquidity.rescale(settings.depth_scale)
         if settings.halted:

@@ -78,8 +78,6 @@ def run(dialect: Dialect, protocol: Protocol, arguments: list[str] | None = None
     except (BadFeed, BadState) as error:
         listener.close()
         return _fail(str(error))
-    for note in node.feed.notes:
-        sys.stderr.write(note + "\n")
     config = uvicorn.Config(
         Server(node, protocol).app(),
         log_config=None,
@@ -92,7 +90,7 @@ def run(dialect: Dialect, protocol: Protocol, arguments: list[str] | None = None
     )
     server = _Announcing(config)
     host, port = listener.getsockname()[:2]
-    server.text = f"paper {dialect.name} listening on http://{host}:{port}"
+    server.text = "\n".join([f"paper {dialect.name} listening on http://{host}:{port}", *node.feed.notes])
     # uvicorn raises a signal that ended it once more: then it ends us with exit code 0.
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, _end)

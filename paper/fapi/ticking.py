@@ -29,6 +29,7 @@ def update_prices(node: Node) -> None:
         market.mid = market.mark = mid
         market.oracle = mid / (1 + premium)
         market.liquidity.move(mid)
+        market.liquidity.show(node.feed.ladder(coin, now))
 
 
 def tick(node: Node) -> None:

@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from paper.engine.accounts import Account
 from paper.engine.fees import Fees, Rates
-from paper.engine.liquidity import Level, Liquidity
+from paper.engine.liquidity import Liquidity
 from paper.engine.market import Market
 from paper.engine.settings import Settings
 from paper.engine.venue import PaperVenue
@@ -35,16 +35,16 @@ class FlatFees(Fees):
 class TickedLiquidity(Liquidity):
     """The simulated makers on the ticks of the contract."""
 
-    tick: Decimal
+    tick_size: Decimal
 
-    def levels(self, *, is_bid: bool, now_ms: int) -> list[Level]:
-        """Return what is there now, best first: bids on the tick below, asks on the one above."""
+    def tick(self, px: Decimal, *, is_bid: bool) -> Decimal:
+        """Round a bid down and an ask up to the contract's ticks."""
         rounding = ROUND_FLOOR if is_bid else ROUND_CEILING
-        merged: dict[Decimal, Decimal] = {}
-        for level in super(TickedLiquidity, self).levels(is_bid=is_bid, now_ms=now_ms):
-            px = (level.px / self.tick).to_integral_value(rounding=rounding) * self.tick
-            merged[px] = merged.get(px, ZERO) + level.sz
-        return [Level(px=px, sz=sz) for px, sz in merged.items()]
+        return max((px / self.tick_size).to_integral_value(rounding=rounding), Decimal(1)) * self.tick_size
+
+    def step(self) -> Decimal:
+        """Return the contract's tick."""
+        return self.tick_size
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class FapiVenue(PaperVenue):
         self.markets = HedgedMarkets()
         for item in self.perps:
             terms = self.contracts[item.coin]
-            self.markets[item.coin] = Market(perp=item, liquidity=TickedLiquidity(perp=item, tick=terms.tick))
+            self.markets[item.coin] = Market(perp=item, liquidity=TickedLiquidity(perp=item, tick_size=terms.tick))
             self.rates[item.coin] = []
             self.by_symbol[terms.symbol] = terms
 

@@ -45,12 +45,13 @@ class _Announcing(uvicorn.Server):
     """Prints the address when it accepts connections."""
 
     address = ""
+    notes: tuple[str, ...] = ()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
         await super().startup(sockets)
         if not self.should_exit:
-            sys.stdout.write(f"paper hyperliquid listening on {self.address}\n")
+            sys.stdout.write("\n".join([f"paper hyperliquid listening on {self.address}", *self.notes, ""]))
             sys.stdout.flush()
 
 
@@ -80,8 +81,6 @@ def main(arguments: list[str] | None = None) -> int:
     except (BadFeed, BadState) as error:
         listener.close()
         return _fail(str(error))
-    for note in node.feed.notes:
-        sys.stderr.write(note + "\n")
     config = uvicorn.Config(
         Server(node).app(),
         log_config=None,
@@ -95,6 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
     server = _Announcing(config)
     host, port = listener.getsockname()[:2]
     server.address = f"http://{host}:{port}"
+    server.notes = node.feed.notes
     # uvicorn raises a signal that ended it once more: then it ends us with exit code 0.
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, _end)

@@ -121,6 +121,8 @@ class Node:
         """Let the switches take effect on the markets and on the gate of waiting actions."""
         for market in self.venue.markets.values():
             market.liquidity.refill_ms = max(self.venue.settings.refill_ms, 1)
+            market.liquidity.impact = float(self.venue.settings.impact)
+            market.liquidity.speed = self.feed.clock.speed
             if market.liquidity.scale != self.venue.settings.depth_scale:
                 market.liquidity.rescale(self.venue.settings.depth_scale)
         if self.venue.settings.halted:

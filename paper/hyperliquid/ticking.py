@@ -35,6 +35,7 @@ def update_prices(node: Node) -> None:
         market.mid = market.mark = mid
         market.oracle = tick_near(mid / (1 + premium), decimals)
         market.liquidity.move(mid)
+        market.liquidity.show(node.feed.ladder(coin, now))
     for market in node.venue.spot_markets:
         _follow(node, market)
 

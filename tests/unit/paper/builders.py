@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from paper.engine.instruments import perp
@@ -35,6 +35,9 @@ class Desk:
     def __post_init__(self) -> None:
         self.venue = PaperVenue(perps=(perp("BTC", 0), perp("ETH", 1)), clock=self.clock)
         for coin, px in (("BTC", "100000"), ("ETH", "4000")):
+            # A tick is all that the real spread leaves: tests want to stand between bid and ask.
+            liquidity = self.venue.markets[coin].liquidity
+            liquidity.curve = replace(liquidity.curve, half_spread_bp=0.5)
             self.set_mark(coin, px)
         for user in (ALICE, BOB):
             self.deposit(user, "100000")

@@ -23,12 +23,15 @@ def test_a_market_order_fills_at_once_with_slippage_that_grows_with_its_size() -
 
 def test_a_taken_book_refills_with_time() -> None:
     desk = Desk()
-    before = desk.venue.markets["BTC"].liquidity.levels(is_bid=False, now_ms=NOW)[0].px
+    desk.venue.markets["BTC"].liquidity.impact = 0.0
+    asks = desk.venue.markets["BTC"].liquidity.levels
+    before = sum(level.sz for level in asks(is_bid=False, now_ms=NOW))
     desk.send(ALICE, market("buy", "5"))
-    taken = desk.venue.markets["BTC"].liquidity.levels(is_bid=False, now_ms=NOW)[0].px
-    assert taken > before
-    refilled = desk.venue.markets["BTC"].liquidity.levels(is_bid=False, now_ms=NOW + 10_000)[0].px
-    assert refilled == before
+    taken = sum(level.sz for level in asks(is_bid=False, now_ms=NOW))
+    half = sum(level.sz for level in asks(is_bid=False, now_ms=NOW + 5_000))
+    assert before - taken == 5
+    assert taken + D("2.4") < half < before - D("2.4")
+    assert before - D("0.1") < sum(level.sz for level in asks(is_bid=False, now_ms=NOW + 10_000)) <= before
 
 
 def test_an_ioc_that_reaches_nothing_is_rejected_and_its_row_is_kept() -> None:

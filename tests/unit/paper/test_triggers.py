@@ -110,7 +110,7 @@ def test_a_market_trigger_has_ten_percent_tolerance_and_its_rest_stays_in_the_bo
     desk.send(ALICE, market("buy", "40"))
     held = desk.szi(ALICE)
     stop = desk.order(desk.send(ALICE, trigger("sell", "sl", "98000", "0"), grouping=Grouping.POSITION_TPSL)[0])
-    desk.venue.markets["BTC"].liquidity.rescale(D("0.5"))
+    desk.venue.markets["BTC"].liquidity.rescale(D("0.06"))
     desk.move("BTC", "97000")
     assert stop.limit_px == D("97000") * D("0.9")
     assert 0 < stop.filled_sz < held

@@ -50,7 +50,7 @@ def test_what_an_empty_book_did_not_trade_is_caught_up_with_at_most_three_slices
     desk = Desk()
     twap = started(desk, "0.1")
     liquidity = desk.venue.markets["BTC"].liquidity
-    depth = liquidity.asks.depth
+    depth = sum((level.sz for level in liquidity.levels(is_bid=False, now_ms=desk.clock.now)), Decimal(0))
     for _ in range(5):
         liquidity.take(depth, is_bid=False, now_ms=desk.clock.now)
         run(desk, twap, 1)
