@@ -41,6 +41,7 @@ from storage.postgres import schema
 from storage.postgres.engine import engine as make_engine
 from storage.postgres.halts import PostgresHalts
 from wiring import venues
+from wiring.account_keys import account_keys
 
 ROUTERS = (
     health.router,
@@ -126,15 +127,16 @@ def _lifespan_of(given: Given, chosen: Settings) -> Callable[[FastAPI], Any]:
         engine = given.engine or _engine(chosen)
         await asyncio.to_thread(_prepare, engine, chosen)
         executions = Executions(given.connect or (lambda: connect(chosen, keys)))
-        # Public market data and link checks alone: the API signs and sends nothing.
-        connection = venues.hyperliquid(chosen)
-        made.state.parts = parts_over(chosen, engine, executions, keys, venues.directory(connection))
+        # Public market data and checks of links and keys: the API writes nothing to a venue. Keys are read anew each time, since
+        # whoever has just stored one asks at once whether it works.
+        connected = venues.connections(chosen, account_keys(engine, keys, fresh_seconds=0))
+        made.state.parts = parts_over(chosen, engine, executions, keys, connected.directory())
         made.state.keys = keys
         made.state.hub = Hub(made.state.parts)
         async with made.state.hub.running():
             with _told_to_stop(made.state.hub.close):
                 yield
-        await asyncio.to_thread(connection.close)
+        await asyncio.to_thread(connected.close)
         await asyncio.to_thread(engine.dispose)
 
     return lifespan

@@ -22,9 +22,17 @@ FRESH_SECONDS = 15.0
 class AccountKeys:
     """Implements `wiring.venues.Keys`. Safe to use from many threads."""
 
-    def __init__(self, book: PostgresSignerBook, opener: Opener, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        book: PostgresSignerBook,
+        opener: Opener,
+        *,
+        fresh_seconds: float = FRESH_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._book = book
         self._opener = opener
+        self._fresh_seconds = fresh_seconds
         self._clock = clock
         self._sealed: dict[tuple[str, ...], tuple[SealedKey, float]] = {}
         self._lock = Lock()
@@ -40,14 +48,14 @@ class AccountKeys:
     def _open(self, name: tuple[str, ...], read: Callable[[], SealedKey]) -> SigningKey:
         with self._lock:
             known = self._sealed.get(name)
-        if known is None or self._clock() - known[1] > FRESH_SECONDS:
+        if known is None or self._clock() - known[1] >= self._fresh_seconds:
             known = (read(), self._clock())
             with self._lock:
                 self._sealed[name] = known
         return opened(known[0], self._opener)
 
 
-def account_keys(engine: Engine, keys: KeyRing) -> AccountKeys:
+def account_keys(engine: Engine, keys: KeyRing, *, fresh_seconds: float = FRESH_SECONDS) -> AccountKeys:
     """Find keys in a database."""
     sealer = Vault(keys)
-    return AccountKeys(PostgresSignerBook(engine, sealer), sealer)
+    return AccountKeys(PostgresSignerBook(engine, sealer), sealer, fresh_seconds=fresh_seconds)

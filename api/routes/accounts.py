@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -9,10 +10,22 @@ from fastapi import APIRouter
 from api import asked, idempotency, starts
 from api.auth import Me
 from api.deps import Parts, Ports
-from api.schemas.accounts import AccountBody, AccountChange, AccountView, KeyFields, LinkView, link_of, view_of
+from api.schemas.accounts import (
+    AccountBody,
+    AccountChange,
+    AccountView,
+    KeyFields,
+    LinkView,
+    link_of,
+    shown_key,
+    view_of,
+)
 from api.schemas.values import Id, Listed
 from domain.errors import Refused
 from storage.records import AccountRecord, Caller
+
+KEYED = frozenset({"binance", "aster"})
+"""Venues at which an account is named by its key, and reads are signed with it."""
 
 router = APIRouter(prefix="/api/accounts", tags=["accounts"], route_class=idempotency.OnceRoute)
 
@@ -25,15 +38,18 @@ def list_accounts(parts: Ports, me: Me) -> Listed[AccountView]:
 
 @router.post("", status_code=HTTPStatus.CREATED)
 def add_account(body: AccountBody, parts: Ports, me: Me, _: idempotency.Key) -> AccountView:
-    """Connect an account by its master's address, and keep it in sync from now on."""
-    _require_master(body, body.address)
-    account = parts.accounts.add(
-        me.user_id, venue=body.venue, network=body.network, address=body.address, name=body.name
-    )
+    """Connect an account by its master's address or its key, and keep it in sync from now on.
+
+    A key that names its account is checked with the venue before anything is stored.
+    """
+    address = body.address or ""
+    _require_master(body, address)
+    address, valid_until = _asked(parts, body.venue, body.network, address, body)
+    account = parts.accounts.add(me.user_id, venue=body.venue, network=body.network, address=address, name=body.name)
     if body.manual_trades != account.manual_trades:
         account = parts.accounts.update(me.user_id, account.ref.account_id, manual_trades=body.manual_trades)
     _audit(parts, me, "account.add", account)
-    _take_key(parts, me, account, body)
+    _take_key(parts, me, account, body, valid_until)
     parts.executions.ensure(starts.surroundings(account))
     return _view(parts, me, account)
 
@@ -60,14 +76,16 @@ def check_link(account_id: Id, parts: Ports, me: Me) -> LinkView:
 
 @router.patch("/{account_id}")
 def change_account(account_id: Id, body: AccountChange, parts: Ports, me: Me) -> AccountView:
-    """Change an account; a new agent key retires the one before."""
+    """Change an account; a new key retires the one before."""
     before = asked.own_account(parts, me, account_id)
+    _require_fitting(body, before)
     _require_master(body, before.ref.address)
+    valid_until = _asked(parts, before.ref.venue, before.ref.network, before.ref.address, body)[1]
     account = parts.accounts.update(
         me.user_id, account_id, name=body.name, manual_trades=body.manual_trades, active=body.active
     )
     _audit(parts, me, "account.change", account)
-    _take_key(parts, me, account, body)
+    _take_key(parts, me, account, body, valid_until)
     if body.active:
         parts.executions.ensure(starts.surroundings(account))
     return _view(parts, me, account)
@@ -82,18 +100,42 @@ def remove_account(account_id: Id, parts: Ports, me: Me) -> None:
     _audit(parts, me, "account.remove", account)
 
 
-def _take_key(parts: Parts, me: Caller, account: AccountRecord, body: KeyFields) -> None:
-    if body.agent_key is None:
+def _asked(parts: Parts, venue: str, network: str, address: str, body: KeyFields) -> tuple[str, datetime | None]:
+    """Ask the venue what a key may do and whose it is, where keys name accounts; raises Refused with the venue's reason.
+
+    Returns the account's address and until when the key may be used, as far as the venue tells.
+    """
+    key = body.signing_key(master=address)
+    checks = parts.venues.of(venue, network).key_checks if venue in KEYED else None
+    if key is None or checks is None:
+        return address, None
+    report = checks.check_key(key, address)
+    if not report.ok:
+        raise Refused(report.code, report.sentence, action="Mend it at the venue or send another key.")
+    return address or checks.identify(key), report.valid_until
+
+
+def _take_key(parts: Parts, me: Caller, account: AccountRecord, body: KeyFields, valid_until: datetime | None) -> None:
+    key = body.signing_key()
+    if key is None:
         return
     signer = parts.signers.add(
         account.ref.account_id,
-        address=body.agent_address,
-        secret=body.agent_key.get_secret_value(),
+        address=key.address,
+        secret=key.secret,
         name=body.agent_name,
-        valid_until=body.valid_until,
+        valid_until=body.valid_until or valid_until,
     )
     name = f"account/{account.ref.account_id}"
-    parts.audit.append(me.name, "account.key", name, {"signer": signer.signer_id, "address": signer.address})
+    parts.audit.append(me.name, "account.key", name, {"signer": signer.signer_id, "address": shown_key(signer.address)})
+
+
+def _require_fitting(body: KeyFields, account: AccountRecord) -> None:
+    """Refuse an API key where accounts have wallets, and a wallet where they have API keys."""
+    has_wallet = account.ref.address.startswith("0x")
+    if (body.api_key is not None and has_wallet) or (body.agent_key is not None and not has_wallet):
+        wanted = "agent_key" if has_wallet else "api_key and api_secret"
+        raise Refused("wrong_key_kind", "The account has keys of another kind.", action=f"Send {wanted}.")
 
 
 def _require_master(body: KeyFields, address: str) -> None:

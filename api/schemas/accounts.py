@@ -10,16 +10,18 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from api.schemas.values import Answer, Body, Name
 from storage.records import AccountRecord, SignerRecord
-from venues.base import LinkReport
+from venues.base import LinkReport, SigningKey
 
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$", description="The master's address.")]
 Manual = Literal["flag", "adopt"]
 
 
 class KeyFields(Body):
-    """An agent (API wallet) key."""
+    """A key that trades: of an agent wallet (Hyperliquid, AsterDEX), or an API key with its secret (Binance, older AsterDEX)."""
 
     agent_key: SecretStr | None = Field(None, description="Private key of the agent wallet; sealed at once.")
+    api_key: SecretStr | None = Field(None, description="API key, where a venue has those instead of wallets.")
+    api_secret: SecretStr | None = Field(None, description="Secret of the API key; sealed at once.")
     agent_name: Name = ""
     valid_until: datetime | None = None
 
@@ -37,20 +39,51 @@ class KeyFields(Body):
             raise ValueError("needs a time zone, for example 2026-01-01T00:00:00Z")
         return value
 
+    @model_validator(mode="after")
+    def _is_one_key(self) -> Self:
+        if (self.api_key is None) is not (self.api_secret is None):
+            raise ValueError("api_key and api_secret belong together")
+        if self.agent_key is not None and self.api_key is not None:
+            raise ValueError("send agent_key, or api_key and api_secret, not both")
+        return self
+
     @property
     def agent_address(self) -> str:
-        """The address of the key, '' without one."""
+        """The address of the agent's key, '' without one."""
         return _address_of(self.agent_key) if self.agent_key is not None else ""
+
+    def signing_key(self, master: str = "") -> SigningKey | None:
+        """Return the key that was sent, None without one."""
+        if self.agent_key is not None:
+            return SigningKey(address=self.agent_address, secret=self.agent_key.get_secret_value(), master=master)
+        if self.api_key is None or self.api_secret is None:
+            return None
+        return SigningKey(
+            address=self.api_key.get_secret_value().strip(), secret=self.api_secret.get_secret_value().strip()
+        )
 
 
 class AccountBody(KeyFields):
-    """A new account: the master's address and, now or later, the key of its agent wallet."""
+    """A new account. At Hyperliquid the master's address and, now or later, the key of its agent wallet; at Binance an API
+    key; at AsterDEX the main wallet's address with the key of its agent, or an API key."""
 
-    venue: Literal["hyperliquid"] = "hyperliquid"
+    venue: Literal["hyperliquid", "binance", "aster"] = "hyperliquid"
     network: Literal["paper", "testnet", "mainnet"]
-    address: Address
+    address: Address | None = None
     name: Name = ""
     manual_trades: Manual = "flag"
+
+    @model_validator(mode="after")
+    def _names_the_account(self) -> Self:
+        has_api_key, has_address = self.api_key is not None, self.address is not None
+        match self.venue:
+            case "hyperliquid" if not has_address or has_api_key:
+                raise ValueError("hyperliquid takes the address of the account, and agent_key for its agent wallet")
+            case "binance" if has_address or not has_api_key:
+                raise ValueError("binance takes api_key and api_secret, which name the account")
+            case "aster" if has_api_key is has_address or (has_address and self.agent_key is None):
+                raise ValueError("aster takes address and agent_key, or api_key and api_secret")
+        return self
 
 
 class AccountChange(KeyFields):
@@ -68,7 +101,7 @@ class AccountChange(KeyFields):
 
 
 class SignerView(Answer):
-    """An agent key without its secret."""
+    """A key without its secret; of an API key only its ends are shown."""
 
     id: str
     address: str
@@ -128,11 +161,16 @@ def view_of(account: AccountRecord, signers: tuple[SignerRecord, ...]) -> Accoun
 def _signer(signer: SignerRecord) -> SignerView:
     return SignerView(
         id=signer.signer_id,
-        address=signer.address,
+        address=shown_key(signer.address),
         name=signer.name,
         valid_until=signer.valid_until,
         created_at=signer.created_at,
     )
+
+
+def shown_key(address: str) -> str:
+    """Show an address whole, and of an API key its ends: with its secret it is half of what trades."""
+    return address if address.startswith("0x") else f"{address[:4]}…{address[-4:]}"
 
 
 def _address_of(key: SecretStr) -> str:

@@ -153,7 +153,7 @@ def temporal(
     namespace = f"api-{uuid.uuid4().hex[:8]}"
     loop = Background()
     home = tmp_path_factory.mktemp("api")
-    settings = load_settings(_environment(home, temporal_server.address, namespace), env_file=None)
+    settings = load_settings(environment_of(home, temporal_server.address, namespace), env_file=None)
     client = loop.run(_prepared(settings, keys))
     worker = loop.run(_working(client))
     yield Temporal(client=client, address=temporal_server.address, namespace=namespace, loop=loop)
@@ -188,7 +188,7 @@ async def _working(client: Client) -> Worker:
     return worker
 
 
-def _environment(home: Path, temporal: str, namespace: str, venue: str = "http://127.0.0.1:9") -> dict[str, str]:
+def environment_of(home: Path, temporal: str, namespace: str, venue: str = "http://127.0.0.1:9") -> dict[str, str]:
     return {
         "HYPERLIQUID_URL": venue,
         "HOLDFAST_ENV": "testing",
@@ -223,21 +223,21 @@ def served(
 ) -> Iterator[Served]:
     """One API for every test that keeps to users of its own."""
     url = postgres.create_database(f"api_{uuid.uuid4().hex}", template=migrated_template)
-    environment = _environment(tmp_path_factory.mktemp("home"), temporal.address, temporal.namespace, paper.url)
+    environment = environment_of(tmp_path_factory.mktemp("home"), temporal.address, temporal.namespace, paper.url)
     yield from serving(load_settings(environment, env_file=None), url, keys)
 
 
 @pytest.fixture
 def alone(database: str, temporal: Temporal, paper: Paper, keys: KeyRing, tmp_path: Path) -> Iterator[Served]:
     """An API of this test's own, for what concerns every user."""
-    environment = _environment(tmp_path, temporal.address, temporal.namespace, paper.url)
+    environment = environment_of(tmp_path, temporal.address, temporal.namespace, paper.url)
     yield from serving(load_settings(environment, env_file=None), database, keys)
 
 
 @pytest.fixture
 def served_without_temporal(database: str, keys: KeyRing, tmp_path: Path) -> Iterator[Served]:
     nobody = f"127.0.0.1:{free_port()}"
-    settings = load_settings(_environment(tmp_path, nobody, "default"), env_file=None)
+    settings = load_settings(environment_of(tmp_path, nobody, "default"), env_file=None)
     yield from serving(settings, database, keys)
 
 
