@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from activities.ports import Executions, Metrics
 from activities.risk import Breakers
 from activities.syncing import AccountSync
 from domain.accounts import AccountRef, Portfolio
+from domain.errors import HoldfastError, Retryable
 from domain.fills import Fill
 from domain.supervision import ShardReport, ShardRun
 from storage.base import Portfolios, Reconciliations
@@ -24,8 +26,12 @@ FULL_WEIGHT = 42
 """Weights of Hyperliquid's requests: the state alone, and state with open orders and fills."""
 FULL_EVERY = timedelta(minutes=5)
 STRETCHED = timedelta(minutes=5)
+AGAIN = 5.0
+"""Seconds until a look that a stream asked for and that failed is repeated: by the clock alone it would be half a minute."""
 _SETTLE = 0.3
 """Seconds that a wake-up waits for its neighbours: one trade is several events."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +101,23 @@ class Sightings:
         # Set first: a look that fails is repeated by the clock and not at once.
         seen.due_at = self._parts.monotonic() + self._interval(seen).total_seconds()
         started = self._parts.monotonic()
-        if woken or self._has_changed(account, seen):
-            self._look_fully(account, seen)
+        try:
+            if woken or self._has_changed(account, seen):
+                self._look_fully(account, seen)
+        except Retryable:
+            if woken:
+                self._look_for_fills(account, seen)
+            raise
         self._count(syncs=1)
         self._parts.metrics.observe("sync_seconds", self._parts.monotonic() - started, venue=account.venue)
+
+    def _look_for_fills(self, account: AccountRef, seen: Seen) -> None:
+        """Read the fills before others may read anything: a stream said something, and what has filled needs its stop."""
+        seen.woken, seen.due_at = True, self._parts.monotonic() + AGAIN
+        try:
+            self._count(fills=len(self._parts.sync.read_fills(account, is_urgent=True)))
+        except HoldfastError as error:
+            _log.warning("the fills of account %s could not be read either: %s", account.account_id, error)
 
     def _has_changed(self, account: AccountRef, seen: Seen) -> bool:
         if self._parts.monotonic() - seen.full_at >= FULL_EVERY.total_seconds():

@@ -59,11 +59,11 @@ class AccountSync:
         self._portfolios.save(account, portfolio)
         return portfolio, self.read_fills(account)
 
-    def read_fills(self, account: AccountRef) -> tuple[Fill, ...]:
-        """Journal the fills since the cursor and tell the owners of their slots; returns the new ones."""
+    def read_fills(self, account: AccountRef, *, is_urgent: bool = False) -> tuple[Fill, ...]:
+        """Journal the fills since the cursor, have them protected and tell the owners of their slots; returns the new ones."""
         venue = self._venues.of(account.venue, account.network)
         since = self._fills.cursor(account.account_id) - _OVERLAP
-        seen = venue.accounts.fills_since(account, since)
+        seen = venue.accounts.fills_since(account, since, is_urgent=is_urgent)
         fresh = self._fills.record(account, seen)
         if seen:
             self._fills.set_cursor(account.account_id, seen[-1].time)

@@ -220,6 +220,17 @@ def test_a_shard_goes_on_when_the_venue_is_away(desk: FleetDesk) -> None:
     assert run_shard(desk).syncs >= 1
 
 
+def test_a_fill_that_the_stream_told_of_is_read_although_the_address_is_refused_other_reads(desk: FleetDesk) -> None:
+    account = desk.bench.account("jana")
+    config = desk.agent(account)
+    desk.hold_position(account, config, is_synced=False)
+    desk.tape.said = [StreamEvent(address=account.address, kind="fill")]
+    desk.bench.paper.fault("info", "http_429", rate=1.0, type="clearinghouseState")
+    report = run_shard(desk, seconds=4)
+    assert report.fills >= 1
+    assert desk.metrics.counted["sync_failures"] >= 1
+
+
 def test_a_breaker_is_not_tripped_twice(desk: FleetDesk) -> None:
     account = desk.bench.account("yves")
     desk.agent(account)
