@@ -62,8 +62,8 @@ OUTCOMES = """
 ## Codes of intents, orders, risk decisions and links
 
 These stand in `code` of an intent, an order, a risk decision or a link check: the request itself was accepted. Adding an account
-by its key, or a new key to one, answers the code of a failed link check as its error (422). A status of the venue that no table lists
-keeps the venue's own word in snake_case; an unclear HTTP answer is `http_` and its status.
+by its key, or a new key to one, answers the code of a failed link check as its error (422). A status of the venue that no table
+lists keeps the venue's own word in snake_case; an unclear HTTP answer is `http_` and its status.
 
 | code | source | message |
 |---|---|---|
