@@ -119,6 +119,7 @@ class Control:
             expires_ms=int(body.get("expires_ms", self._node.venue.now() + YEAR_MS)),
             can_perp=user.can_trade,
             can_withdraw=user.can_withdraw,
+            ip_list=user.ip_list,
         )
         self._node.users.put_agent(agent)
 

@@ -30,7 +30,7 @@ BEFORE: dict[Fault, Callable[[], Response]] = {
     Fault.HTTP_503_BUSY: lambda: JSONResponse(BUSY, 503),
 }
 AFTER: dict[Fault, Callable[[], Response]] = {
-    Fault.EXECUTE_THEN_429: lambda: JSONResponse(TOO_MANY, 429),
+    Fault.EXECUTE_THEN_429: lambda: JSONResponse(TOO_MANY, 429, headers={"Retry-After": "1"}),
     Fault.EXECUTE_THEN_403: lambda: page(403),
     Fault.EXECUTE_THEN_502: lambda: page(502),
     # The same words as of a request that was not executed: nobody can tell them apart (reference 3.3).

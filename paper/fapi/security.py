@@ -61,7 +61,7 @@ def is_allowed(ip_list: tuple[str, ...], ip: str) -> bool:
     return not ip_list or ip in ip_list
 
 
-def by_hmac(node: Node, asked: Asked, security: Security) -> Sender:
+def by_hmac(node: Node, asked: Asked, security: Security, *, needs_futures: bool = True) -> Sender:
     """Return the sender of a request signed with the secret of its key; raises Refused."""
     user = by_key(node, asked)
     params, now = asked.params, node.venue.now()
@@ -74,7 +74,7 @@ def by_hmac(node: Node, asked: Asked, security: Security) -> Sender:
     if not hmac.compare_digest(signature(user.secret, asked), params.text("signature").lower()):
         raise Refused(-1022)
     may = user.can_futures and not node.settings.futures_disabled
-    if not may or (security is Security.TRADE and not user.can_trade):
+    if (needs_futures and not may) or (security is Security.TRADE and not user.can_trade):
         raise rejected(asked.ip)
     origin = Origin(signer=user.api_key[:8], nonce=stamp, expires_after=stamp + window)
     return Sender(user=user, origin=origin, deadline=stamp + window)

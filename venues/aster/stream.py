@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from venues.aster.client import AsterClient
 from venues.aster.config import AsterConfig
-from venues.aster.wire import is_wallet, paths_of
+from venues.aster.wire import paths_of, with_master
 from venues.base import SigningKey
 from venues.fapi.stream import FapiStream, Pace
 
@@ -27,8 +26,3 @@ class AsterStream(FapiStream):
             return with_master(keys(address), address)
 
         super().__init__(client or AsterClient(config), named, paths_of, pace)
-
-
-def with_master(key: SigningKey, address: str) -> SigningKey:
-    """Name the account that a wallet's key signs for, where nobody has."""
-    return replace(key, master=address) if is_wallet(key) and not key.master else key

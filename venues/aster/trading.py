@@ -12,4 +12,4 @@ class AsterTrading(FapiTrading):
     """Writes and lookups of all accounts at Aster."""
 
     def __init__(self, client: AsterClient, keys: Keys, traded: TradedCoins) -> None:
-        super().__init__(client, keys, paths_of, traded.touch)
+        super().__init__(client, keys, paths_of, traded)

@@ -10,8 +10,9 @@ from venues.aster.accounts import AsterAccounts
 from venues.aster.client import AsterClient, AsterKeyFacts
 from venues.aster.config import AsterConfig
 from venues.aster.market import AsterMarket
-from venues.aster.stream import AsterStream, with_master
+from venues.aster.stream import AsterStream
 from venues.aster.trading import AsterTrading
+from venues.aster.wire import with_master
 from venues.base import SigningKey
 from venues.fapi.limits import RequestBudget
 from venues.fapi.traded import TradedCoins

@@ -7,7 +7,7 @@ A V3 signature is over the urlencoded parameters in the order in which they are 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Lock
 from urllib.parse import urlencode
@@ -54,6 +54,11 @@ _DOMAIN_TYPE = [
 def is_wallet(key: SigningKey) -> bool:
     """Whether a key is a wallet's (V3) and no API key (V1)."""
     return key.address.startswith("0x")
+
+
+def with_master(key: SigningKey, address: str) -> SigningKey:
+    """Name the account that a wallet's key signs for, where nobody has."""
+    return replace(key, master=address) if is_wallet(key) and not key.master and _ADDRESS.fullmatch(address) else key
 
 
 def paths_of(key: SigningKey) -> Paths:

@@ -12,4 +12,4 @@ class BinanceTrading(FapiTrading):
     """Writes and lookups of all accounts at Binance."""
 
     def __init__(self, client: BinanceClient, keys: Keys, traded: TradedCoins) -> None:
-        super().__init__(client, keys, paths_of, traded.touch)
+        super().__init__(client, keys, paths_of, traded)

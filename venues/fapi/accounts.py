@@ -25,6 +25,8 @@ from venues.fapi.wire import Params, from_millis, to_coin, to_millis, to_symbol
 
 PAGE = 1000
 MAX_PAGES = 50
+# The venue keeps trades for six months and income for three (its documentation); older starts are refused or show nothing.
+TRADES_KEPT, INCOME_KEPT = timedelta(days=179), timedelta(days=89)
 WINDOW = timedelta(days=7) - timedelta(minutes=1)
 BRACKETS_LIVE, BRACKETS_RETRY = 6 * 3600.0, 60.0
 LIST_WEIGHT, INCOME_WEIGHT, ACCOUNT_WEIGHT = 40, 30, 5
@@ -163,7 +165,7 @@ class FapiAccounts:
             self._traded.scanned(account, named, scan_from, self._client.now())
             # What is held now was not bought before it was last flat, so one read of the positions settles the rest.
             self._state_of_coins(account, priority)
-        return self._traded.coins(account, since)
+        return self._traded.coins(account, self._keys(account).address, since)
 
     def _state_of_coins(self, account: AccountRef, priority: Priority) -> None:
         positions = self._ask(account, "positionRisk", ACCOUNT_WEIGHT, priority)
@@ -190,7 +192,8 @@ class FapiAccounts:
 
     def _windows(self, since: datetime) -> list[Params]:
         """Cut the time since an instant into spans that the venue answers; the last one is open."""
-        starts, now = [since], self._client.now()
+        now = self._client.now()
+        starts = [max(since, now - TRADES_KEPT)]
         while now - starts[-1] > WINDOW:
             starts.append(starts[-1] + WINDOW)
         limit = ("limit", str(PAGE))
@@ -203,7 +206,7 @@ class FapiAccounts:
     def _income(self, account: AccountRef, since: datetime, priority: Priority) -> list[Any]:
         """Read pages from the last returned time on; that instant comes twice, so equal rows count once."""
         rows: dict[tuple[str, ...], Any] = {}
-        start = since
+        start = max(since, self._client.now() - INCOME_KEPT)
         for _ in range(MAX_PAGES):
             params = (("startTime", str(to_millis(start))), ("limit", str(PAGE)))
             page = self._ask(account, "income", INCOME_WEIGHT, priority, params)

@@ -22,7 +22,7 @@ from venues.fapi.wire import to_algo_oid
 TEXT_LIMIT = 200
 TOO_LATE = frozenset({-2011, -2013})
 NOTHING_TO_CHANGE = frozenset({-4046, -4059})
-BAD_SHAPE = (KeyError, TypeError, ValueError, AttributeError, IndexError, Refused)
+BAD_SHAPE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, Refused)
 # A gateway that limits says nothing of a copy that it let through before, and the fence makes unknown cheap.
 _LIMITED = frozenset({418, 429})
 # A firewall's answer and a time-out prove nothing, whatever code stands in them.

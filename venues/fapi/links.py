@@ -102,11 +102,20 @@ class Links:
                 return _bad(
                     "ip_not_allowed", f"{title} does not accept this key from this address: add it to its list."
                 )
+            case VenueError(code=-2015) if self._may_not_trade(key):
+                return _no_futures(title)
             case VenueError(code=code, text=text):
                 return self._refusal(code, text)
             case {"canTrade": False}:
                 return _bad("futures_not_enabled", f"This account may not trade futures at {title}: enable them there.")
         return None
+
+    def _may_not_trade(self, key: SigningKey) -> bool:
+        """Whether the key is known and lacks the right to trade: the venue has one code for that, addresses and strangers."""
+        try:
+            return self._facts.grants(key).can_trade is False
+        except HoldfastError:
+            return False
 
     def _refusal(self, code: int, text: str) -> LinkReport:
         title = self._client.dialect.title
@@ -139,7 +148,7 @@ class Links:
             text = "The key may withdraw: make one without that right, so that nobody can take the money with it."
             return _bad("key_can_withdraw", text)
         if grants.can_trade is False:
-            return _bad("futures_not_enabled", f"The key may not trade futures: enable that right at {title}.")
+            return _no_futures(title)
         now = self._client.now()
         if until is not None and until <= now:
             return LinkReport(
@@ -149,6 +158,10 @@ class Links:
             text = f"The key expires on {until:%Y-%m-%d %H:%M} UTC: make a new one before."
             return LinkReport(ok=True, code="agent_expiring", sentence=text, valid_until=until)
         return LinkReport(ok=True, code="ok", sentence=f"The key may trade this account at {title}.", valid_until=until)
+
+
+def _no_futures(title: str) -> LinkReport:
+    return _bad("futures_not_enabled", f"The key may not trade futures: enable that right at {title}.")
 
 
 def millis_or_none(value: Any) -> datetime | None:

@@ -14,6 +14,8 @@ from decimal import Decimal
 from threading import Lock
 from typing import Any
 
+import structlog
+
 from domain.candles import INTERVALS, Candle, CandleSeries
 from domain.errors import HoldfastError, Refused, Retryable
 from domain.instruments import Instrument
@@ -22,7 +24,7 @@ from venues.base import Mark
 from venues.fapi.answers import BAD_SHAPE
 from venues.fapi.client import FapiClient, garbled
 from venues.fapi.limits import Priority
-from venues.fapi.rows import is_tradable, read_candle, read_instrument
+from venues.fapi.rows import read_candle, read_instruments
 from venues.fapi.wire import from_millis, to_coin, to_millis, to_symbol
 
 MOST_CANDLES = 5000
@@ -31,6 +33,7 @@ EXTRA_CANDLES = 2
 INSTRUMENTS_LIVE = 600.0
 FUNDING_LIVE = 600.0
 USUAL_FUNDING_HOURS = 8
+_LOG = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,13 +145,11 @@ class FapiMarket:
         answer = self._client.public("exchangeInfo", 1, Priority.OPEN)
         config, name = self._client.config, self._client.dialect.name
         try:
-            found = [
-                read_instrument(name, place, row, max_leverage=config.max_leverage)
-                for place, row in enumerate(answer["symbols"])
-                if is_tradable(row)
-            ]
+            found, strange = read_instruments(name, answer["symbols"], max_leverage=config.max_leverage)
         except BAD_SHAPE as error:
             raise garbled("exchangeInfo", error) from None
+        if strange:
+            _LOG.warning("symbols_left_out", venue=name, symbols=strange)
         return {one.coin: one for one in found}
 
     def _lock_of(self, key: tuple[str, str]) -> Lock:

@@ -14,6 +14,7 @@ from domain.instruments import Instrument
 from domain.money import ZERO, Money, Price, money, parse_decimal, price, quantity
 from domain.orders import Side, Trigger, TriggerKind
 from venues.base import Transfer
+from venues.fapi.answers import BAD_SHAPE
 from venues.fapi.wire import QUOTE, from_millis, to_algo_oid, to_coin
 
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
@@ -37,6 +38,23 @@ def is_tradable(row: Mapping[str, Any]) -> bool:
     return is_linear and str(row["symbol"]).endswith(QUOTE)
 
 
+def read_instruments(
+    venue: str, rows: list[Mapping[str, Any]], *, max_leverage: int
+) -> tuple[list[Instrument], list[str]]:
+    """Read the USDT perpetuals, and name those whose rules we cannot keep: one strange symbol must not stop all the others."""
+    found: list[Instrument] = []
+    strange: list[str] = []
+    for place, row in enumerate(rows):
+        try:
+            if is_tradable(row):
+                found.append(read_instrument(venue, place, row, max_leverage=max_leverage))
+        except BAD_SHAPE:
+            strange.append(str(row.get("symbol")))
+    if strange and not found:
+        raise ValueError("no symbol can be read")
+    return found, strange
+
+
 def read_instrument(
     venue: str, place: int, row: Mapping[str, Any], *, max_leverage: int, minimum: Money | None = None
 ) -> Instrument:
@@ -49,13 +67,20 @@ def read_instrument(
         coin=to_coin(row["symbol"]),
         asset_id=place,
         size_decimals=decimals_of(parse_decimal(filters["LOT_SIZE"]["stepSize"])),
-        price_decimals=max(decimals_of(parse_decimal(filters["PRICE_FILTER"]["tickSize"])), 0),
+        price_decimals=_price_decimals(parse_decimal(filters["PRICE_FILTER"]["tickSize"])),
         significant_figures=None,
         minimum_notional=money(least["notional"]) if least is not None else minimum or Money(Decimal(5)),
         price_band=_band(band) if band is not None else Decimal("0.05"),
         max_leverage=max_leverage,
         is_delisted=row["status"] != "TRADING",
     )
+
+
+def _price_decimals(tick: Decimal) -> int:
+    """Return the decimals of prices; a tick above one cannot be kept, since an integer price is always one of ours."""
+    if (decimals := decimals_of(tick)) < 0:
+        raise ValueError(f"a tick of {tick}")
+    return decimals
 
 
 def _band(row: Mapping[str, Any]) -> Decimal:
@@ -194,7 +219,7 @@ def read_portfolio(
 
 
 def read_income(row: Mapping[str, Any]) -> Transfer | None:
-    """Read a row of `income`; None for what fills say already, fees in another coin excepted."""
+    """Read a row of `income`; None for what fills say already. What is not in dollars counts as nothing."""
     kind = str(row["incomeType"])
     if kind in FILL_INCOME:
         return None

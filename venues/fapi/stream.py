@@ -37,7 +37,8 @@ _FORCED = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 class Pace:
     """When to keep a listen key alive, when to connect anew, when silence is told, and how fast to come back.
 
-    `silence` is no fault: a quiet account has no messages. It is told as a resync, since a dead stream looks the same.
+    `silence` is no fault: a quiet account has no messages. It is told as a resync, since a dead stream looks the same, once the
+    venue has said that it still knows the listen key.
     """
 
     keep_alive: timedelta = timedelta(minutes=30)
@@ -125,10 +126,9 @@ class FapiStream:
                     async for event in events:
                         await heard.put(event)
                 # It ended as planned: the day is over or the listen key has expired.
-                failures = 0
-                continue
             except (OSError, WebSocketException, HoldfastError) as error:
                 _LOG.warning("stream_lost", venue=self._client.dialect.name, error=type(error).__name__)
+            # A listen key that expires as soon as it is made must not be asked for in a tight loop.
             is_steady = time.monotonic() - started >= self._pace.steady.total_seconds()
             failures = 0 if is_steady else failures + 1
             await asyncio.sleep(self._pace.pause(failures))
@@ -164,6 +164,9 @@ class FapiStream:
                 async with asyncio.timeout(min(self._pace.silence.total_seconds(), left)):
                     message = await socket.recv()
             except TimeoutError:
+                if time.monotonic() < ends:
+                    # A key that another program closed dies without a word: asking is the only way to learn of it.
+                    await asyncio.to_thread(self._listen_keys.extend, address)
                 yield StreamEvent(address=address, kind="resync")
                 continue
             text = message if isinstance(message, str) else message.decode(errors="replace")

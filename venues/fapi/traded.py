@@ -32,6 +32,7 @@ class TradedCoins:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._accounts: dict[str, Known] = {}
+        self._signed: dict[str, dict[str, float]] = {}
         self._lock = Lock()
 
     def note(self, account: AccountRef, coins: Iterable[str]) -> None:
@@ -43,6 +44,11 @@ class TradedCoins:
     def touch(self, account: AccountRef, coin: str) -> None:
         """Note one coin."""
         self.note(account, (coin,))
+
+    def signed(self, signer: str, coin: str) -> None:
+        """Note a coin that an order was signed for: whose it is, is known by the key alone."""
+        with self._lock:
+            self._signed.setdefault(signer, {})[coin] = self._clock()
 
     def scan_from(self, account: AccountRef, since: datetime) -> datetime | None:
         """Return from when on the income has to be read for coins, None when what was read still serves."""
@@ -65,11 +71,12 @@ class TradedCoins:
             known.covered_from = start if known.covered_from is None else min(known.covered_from, start)
             known.covered_to = end
 
-    def coins(self, account: AccountRef, since: datetime) -> dict[str, datetime]:
-        """Return the coins to read, each with the instant from which on."""
+    def coins(self, account: AccountRef, signer: str, since: datetime) -> dict[str, datetime]:
+        """Return the coins to read, each with the instant from which on; `signer` is the key that signs for the account."""
         with self._lock:
             known, now = self._known(account), self._clock()
-            recent = {coin for coin, at in known.seen.items() if now - at < ACTIVE.total_seconds()}
+            seen = [*known.seen.items(), *self._signed.get(signer, {}).items()]
+            recent = {coin for coin, at in seen if now - at < ACTIVE.total_seconds()}
             coins = sorted(recent | known.read_from.keys())
             return {coin: min(since, known.read_from.get(coin, since)) for coin in coins}
 

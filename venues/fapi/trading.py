@@ -17,6 +17,7 @@ from venues.fapi.answers import BAD_SHAPE
 from venues.fapi.client import NOT_FOUND, FapiClient, VenueError, garbled
 from venues.fapi.dialect import Paths
 from venues.fapi.limits import Priority
+from venues.fapi.traded import TradedCoins
 from venues.fapi.wire import Call, SignedCall
 
 _HORIZON_MARGIN = timedelta(hours=1)
@@ -33,13 +34,13 @@ class FapiTrading:
         client: FapiClient,
         keys: Keys,
         paths: Callable[[SigningKey], Paths],
-        touched: Callable[[AccountRef, str], None],
+        traded: TradedCoins,
     ) -> None:
         config, dialect = client.config, client.dialect
         self._client = client
         self._keys = keys
         self._paths = paths
-        self._touched = touched
+        self._traded = traded
         self._signer = client.signer
         self.capabilities = Capabilities(
             lag=config.lag, has_noop=False, may_resend=dialect.may_resend, default_deadline=config.deadline
@@ -62,6 +63,7 @@ class FapiTrading:
         """Build and sign the bytes of an order; a conditional one goes where the venue keeps those."""
         is_algo = terms.trigger is not None and self._client.dialect.has_algo_service
         path = self._paths(key).at(ALGO if is_algo else ORDER)
+        self._traded.signed(key.address, instrument.coin)
         call = wire.order_call(self._client.dialect, path, client_id, instrument, terms)
         return self._pack(key, (call,), nonce, expires_at)
 
@@ -121,7 +123,7 @@ class FapiTrading:
 
         A conditional order that has fired is followed to the order that it became.
         """
-        self._touched(account, instrument.coin)
+        self._traded.touch(account, instrument.coin)
         dialect = self._client.dialect
         is_algo = oid.startswith(wire.ALGO_PREFIX) or (
             not oid and terms.trigger is not None and dialect.has_algo_service

@@ -108,10 +108,14 @@ class HmacSigner:
     read_window: timedelta = timedelta(seconds=5)
 
     def sign(self, key: SigningKey, call: Call, *, nonce: int, expires_at: datetime, place: int = 0) -> SignedCall:  # noqa: ARG002
-        """Sign a write: timestamp + recvWindow is the deadline, to the millisecond."""
+        """Sign a write: timestamp + recvWindow is the deadline, to the millisecond.
+
+        A deadline beyond the longest window is not reached: the request dies before it, which is safe. A later timestamp
+        would reach it and be refused as coming from the future.
+        """
         expires = to_millis(expires_at)
-        timestamp = max(min(nonce, expires - self.window // timedelta(milliseconds=1)), expires - LONGEST_WINDOW)
-        return self._sign(key, call, timestamp, expires - timestamp)
+        timestamp = min(nonce, expires - self.window // timedelta(milliseconds=1))
+        return self._sign(key, call, timestamp, min(expires - timestamp, LONGEST_WINDOW))
 
     def sign_read(self, key: SigningKey, call: Call, *, now: datetime) -> SignedCall:
         """Sign a read."""

@@ -1,7 +1,9 @@
-"""AsterDEX: a main wallet with money, and the agent wallet that may trade for it and nothing else."""
+"""AsterDEX: a main wallet with money and the agent that may trade for it, or an API key of the older kind."""
 
 from __future__ import annotations
 
+import secrets
+import uuid
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -18,16 +20,26 @@ from venues.base import SigningKey
 
 NO_DEADLINE = "a request carries a nonce and no deadline: what was sent may run for as long as the venue queues it"
 NOT_A_PROOF = "its empty request voids what is queued by best effort only, so it proves nothing and is not used"
+NOT_AT_MATCHING = (
+    "the window is checked when a request comes in; that it is checked again at the matching is not documented"
+)
+NOT_TOLD = "the venue does not tell what an API key of the older kind may do"
 
 
 class AsterRig(FapiRig):
-    """The adapter of AsterDEX."""
+    """The adapter of AsterDEX with wallets (V3)."""
 
     name = "aster"
-    public = "v3"
     nonces_live = timedelta(seconds=100)
-    strange_key_code = "key_refused"
-    absent: ClassVar[Mapping[int, str]] = {57: NO_DEADLINE, 62: NOT_A_PROOF, 63: NOT_A_PROOF}
+    absent: ClassVar[Mapping[int, str]] = {
+        45: "its documentation knows no words that prove a 503 harmless: all are unknown (VC-52)",
+        57: NO_DEADLINE,
+        62: NOT_A_PROOF,
+        63: NOT_A_PROOF,
+    }
+    public = "v3"
+    # A right of the agent, not of the account.
+    no_futures: ClassVar[Mapping[str, bool]] = {"trade": False, "withdraw": False}
 
     def new_user(self) -> str:
         """An address of a main wallet."""
@@ -49,6 +61,10 @@ class AsterRig(FapiRig):
         key = self.strange_key()
         return SigningKey(address=key.address, secret=key.secret[:34])
 
+    def of_key(self, desk: Desk) -> dict[str, Any]:
+        """The agent whose rights are changed."""
+        return {"signer": desk.key.address}
+
     def connect(self, keys: Mapping[str, SigningKey], url: str, **settings: Any) -> Connection:
         """Connect."""
         budget = self.budget(settings)
@@ -59,7 +75,39 @@ class AsterRig(FapiRig):
         venue: Any = desk.venue
         return AsterStream(venue.config, lambda address: keys[address], pace=QUICK, client=venue.client)
 
-    def allow_withdrawals(self, desk: Desk) -> None:
-        """Give a desk's agent the right to withdraw."""
-        rights = {"trade": True, "withdraw": True}
-        self.server.post("account", user=desk.owner, signer=desk.key.address, permissions=rights)
+
+class AsterKeyRig(AsterRig):
+    """The adapter of AsterDEX with API keys (V1), of which no new ones are made since March 2026."""
+
+    name = "aster_v1"
+    venue = "aster"
+    public = "v1"
+    absent: ClassVar[Mapping[int, str]] = {
+        **AsterRig.absent,
+        57: NOT_AT_MATCHING,
+        61: "requests carry a time and no nonce: two may have the same",
+        89: NOT_TOLD,
+        95: NOT_TOLD,
+    }
+
+    def new_user(self) -> str:
+        """A name for a user."""
+        return f"user-{uuid.uuid4().hex[:12]}"
+
+    def new_key(self, user: str) -> SigningKey:
+        """Make a user with a fresh key."""
+        made = self.server.post("account", user=user, permissions={"trade": True, "withdraw": False})
+        return SigningKey(address=made["api_key"], secret=made["api_secret"])
+
+    def strange_key(self) -> SigningKey:
+        """Make 64 random characters twice."""
+        return SigningKey(address=secrets.token_hex(32), secret=secrets.token_hex(32))
+
+    def broken_key(self) -> SigningKey:
+        """Make a key with a space in it, as copied in two pieces."""
+        return SigningKey(address="abc def", secret="short")
+
+    def of_key(self, desk: Desk) -> dict[str, Any]:
+        """Nothing: a user has one key."""
+        del desk
+        return {}

@@ -65,6 +65,8 @@ class Rig(ABC):
     """One adapter against one venue. `absent` names the cases that the venue cannot have, each with the reason in words."""
 
     name: ClassVar[str]
+    # The paper server to start, where it is not called as the adapter's column is.
+    venue: ClassVar[str] = ""
     absent: ClassVar[Mapping[int, str]] = {}
     coin = "BTC"
     base_px = "60000"
@@ -91,6 +93,15 @@ class Rig(ABC):
         """Whether the venue is a real one, which takes no orders from a test but by its interface."""
         return False
 
+    @classmethod
+    def paper_venue(cls) -> str:
+        """The paper server to start."""
+        return cls.venue or cls.name
+
+    def leave(self, desk: Desk) -> None:
+        """Tidy up what a case leaves behind, where that costs anybody anything."""
+        del desk
+
     @abstractmethod
     def desk(self, *, money: str = "10000", is_linked: bool = True, url: str = "", **settings: Any) -> Desk:
         """Make a user with money and a signer that may act for it, and connect the adapter; the caller closes it."""
@@ -101,11 +112,16 @@ class Rig(ABC):
 
     @abstractmethod
     def bad_link(self, kind: str, desk: Desk) -> Link:
-        """Make a link with one thing wrong: bad_key, wrong_position_mode, can_withdraw, clock."""
+        """Make a link with one thing wrong: bad_key, wrong_position_mode, can_withdraw, clock, malformed, elsewhere (the key is
+        bound to another address), no_futures."""
 
     @abstractmethod
     def admitted(self, desk: Desk) -> list[Mapping[str, Any]]:
         """Every order that the venue ever admitted for a desk, from its own log."""
+
+    def end_stream_key(self, desk: Desk) -> None:
+        """End the key of a desk's user stream, where the venue has one."""
+        raise NotImplementedError(desk.account.address)
 
     def fill(self, desk: Desk, oid: str, size: str) -> None:
         """Let a taker come for a part of a resting order."""

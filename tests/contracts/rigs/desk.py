@@ -58,7 +58,10 @@ class Desk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.venue.close()
+        try:
+            self.rig.leave(self)
+        finally:
+            self.venue.close()
 
     @property
     def coin(self) -> str:

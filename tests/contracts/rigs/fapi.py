@@ -16,6 +16,7 @@ from tests.contracts.rigs.desk import Desk
 from venues.base import SigningKey, StreamEvent
 from venues.fapi.limits import RequestBudget
 from venues.fapi.stream import Pace
+from venues.fapi.wire import Call
 
 QUICK = Pace(
     silence=SILENCE,
@@ -26,6 +27,7 @@ QUICK = Pace(
 BUDGET = 1_000_000
 MOST_REQUESTS = 2000
 TOO_MANY = 429
+ELSEWHERE = "203.0.113.9"
 DEFAULTS = {"depth_scale": "1", "clock_offset_ms": 0, "halted": False}
 
 
@@ -71,7 +73,7 @@ class FapiRig(Rig):
         account = AccountRef(
             account_id="account",
             user_id="user",
-            venue=self.name,
+            venue=self.paper_venue(),
             network="paper",
             address=self.address_of(venue, user, key),
         )
@@ -106,6 +108,12 @@ class FapiRig(Rig):
             case "can_withdraw":
                 self.allow_withdrawals(desk)
                 return Link(account=account, signer=desk.key.address, connection=desk.venue, code="key_can_withdraw")
+            case "elsewhere":
+                self.server.post("account", user=desk.owner, **self.of_key(desk), ip_list=[ELSEWHERE])
+                return Link(account=account, signer=desk.key.address, connection=desk.venue, code=self.elsewhere_code)
+            case "no_futures":
+                self.server.post("account", user=desk.owner, **self.of_key(desk), permissions=self.no_futures)
+                return Link(account=account, signer=desk.key.address, connection=desk.venue, code="futures_not_enabled")
             case "clock":
                 return Link(account=account, signer=desk.key.address, connection=desk.venue, code="clock_skewed")
             case "bad_key":
@@ -120,14 +128,29 @@ class FapiRig(Rig):
         )
 
     strange_key_code = "key_refused"
+    # These venues have one code for strangers, addresses and missing rights; the sentence names the address.
+    elsewhere_code = "key_refused"
+
+    no_futures: ClassVar[Mapping[str, bool]] = {"trade": True, "withdraw": False, "futures": False}
+
+    def of_key(self, desk: Desk) -> dict[str, Any]:
+        """What a control request needs beside the user to change the key of a desk."""
+        del desk
+        return {}
 
     def allow_withdrawals(self, desk: Desk) -> None:
         """Give a desk's key the right to withdraw."""
-        self.server.post("account", user=desk.owner, permissions={"trade": True, "withdraw": True})
+        self.server.post("account", user=desk.owner, **self.of_key(desk), permissions={"trade": True, "withdraw": True})
 
     def deposit(self, desk: Desk, amount: str) -> None:
         """Credit money to a desk's account."""
         self.server.post("deposit", user=desk.owner, amount=amount)
+
+    def end_stream_key(self, desk: Desk) -> None:
+        """Close the listen key, as its hour or another program does."""
+        venue: Any = desk.venue
+        call = Call(method="DELETE", path=f"/fapi/{self.public}/listenKey")
+        assert venue.client.ask(desk.key, call, 1) == {}
 
     def exhaust(self, desk: Desk) -> None:
         """Spend the minute's weight of this address with a dear read that needs no key."""

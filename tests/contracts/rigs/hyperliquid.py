@@ -38,9 +38,16 @@ class HyperliquidRig(Rig):
 
     weight_per_minute = 1200
     absent: ClassVar[Mapping[int, str]] = {
+        45: "it has no words that prove that a write was thrown away: every 503 is unknown (VC-52)",
+        46: "positions are always one-way",
+        68: "a write is answered by the block that it is in, and its deadline is checked there",
+        69: "it limits and does not ban (VC-83)",
+        79: "its streams have no keys",
         82: "deadlines are reckoned from the venue's own clock, which the adapter reads before every order",
         88: "positions are always one-way",
         89: "an agent wallet cannot withdraw: the chain takes withdrawals from the master alone",
+        94: "agents are bound to no address",
+        95: "to trade is all that an agent may do",
         90: "an agent's key is made by the platform and never typed in",
     }
 

@@ -203,3 +203,30 @@ def test_an_order_whose_answer_takes_as_long_as_the_timeout_is_unknown_and_found
         assert desk.send(request).verdict is Verdict.UNKNOWN
         assert time.monotonic() - started < 0.8
         assert desk.found(name, terms).status is SightingStatus.FILLED
+
+
+@pytest.mark.case(68)
+def test_an_order_that_runs_after_its_answer_is_unknown_not_found_and_then_found(desk: Desk):
+    terms, name = desk.terms(), desk.name()
+    request = desk.sign(terms, name)
+    desk.rig.server.fault("late_execution", seconds=0.7)
+    assert desk.send(request).verdict is Verdict.UNKNOWN
+    assert desk.found(name, terms).status is SightingStatus.NOT_FOUND
+    assert desk.becomes(name, terms, SightingStatus.FILLED).matches
+    assert len(desk.admitted()) == 1
+    # Until then nobody may say that it was not sent.
+    assert desk.venue.trading.capabilities.lag > timedelta(seconds=0.7)
+
+
+@pytest.mark.case(69)
+def test_an_address_that_is_banned_sends_nothing_more(rig: Rig):
+    with rig.desk(weight_per_minute=rig.weight_per_minute, budget_wait=timedelta()) as desk:
+        request = desk.sign(desk.resting(), desk.name())
+        rig.server.fault("http_418", on="info", type=rig.reads.open_orders)
+        for _ in range(2):
+            with pytest.raises(Retryable) as caught:
+                desk.orders()
+        assert caught.value.code == "rate_budget"
+        answer = desk.send(request)
+        assert (answer.verdict, answer.code) == (Verdict.REFUSED, "rate_limited")
+        assert desk.admitted() == []

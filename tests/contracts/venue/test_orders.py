@@ -187,3 +187,35 @@ def test_an_order_that_takes_more_than_the_book_holds_fills_in_part_and_rests_no
     assert desk.orders() == ()
     assert desk.held() == answer.filled_size == sum(fill.size for fill in desk.fills())
     assert desk.found(name, terms).status in {SightingStatus.CANCELLED, SightingStatus.FILLED}
+
+
+@pytest.mark.case(14)
+def test_a_fill_may_be_read_before_the_answer_to_its_order_and_is_the_same(desk: Desk):
+    terms, name = desk.terms(), desk.name()
+    request, answers = desk.sign(terms, name), []
+    desk.rig.server.fault("delay_answer", seconds=1)
+    sending = threading.Thread(target=lambda: answers.append(desk.send(request)))
+    sending.start()
+    desk.rig.wait(lambda: bool(desk.fills()))
+    assert answers == [], "The fill came after the answer: the case shows nothing."
+    early = desk.fills()
+    sending.join()
+    assert {fill.oid for fill in early} == {answers[0].oid}
+    assert desk.fills() == early
+    assert desk.held() == terms.size
+
+
+@pytest.mark.case(15)
+def test_a_limit_order_larger_than_the_book_fills_in_part_and_rests_with_the_remainder(desk: Desk):
+    desk.rig.server.post("settings", depth_scale="0.001")
+    terms, name = desk.terms(size="0.5", factor="1.0005", tif=TimeInForce.GTC), desk.name()
+    answer = desk.accepted(terms, name)
+    # Venues answer with what has been filled, or that it rests; the position and the open orders know both.
+    assert 0 < desk.held() < terms.size
+    (listed,) = desk.orders()
+    assert (listed.client_id, listed.original_size) == (name, terms.size)
+    # The book refills and goes on filling it, so the two reads may have a fill between them.
+    desk.rig.wait(lambda: sum(order.size for order in desk.orders()) == terms.size - desk.held())
+    assert desk.cancel(oid=answer.oid, client_id=name).verdict is Verdict.ACCEPTED
+    assert desk.found(name, terms, answer.oid).matches
+    assert desk.held() == sum(fill.size for fill in desk.fills())

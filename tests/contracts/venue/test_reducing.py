@@ -63,3 +63,17 @@ def test_a_position_worth_less_than_the_smallest_order_is_closed_whole(desk: Des
     assert size * desk.price(str(factor)) < least
     desk.accepted(desk.closing(size=str(size), factor=str(factor * Decimal("0.97"))))
     assert desk.held() == 0
+
+
+@pytest.mark.case(25)
+def test_dust_that_a_first_close_left_is_taken_by_a_second_one(desk: Desk):
+    lot = desk.instrument().lot
+    size = 3 * smallest_size(desk.price(), desk.instrument())
+    desk.accepted(desk.terms(size=str(size)))
+    desk.accepted(desk.closing(size=str(size - lot)))
+    assert desk.held() == lot
+    answer = desk.place(desk.closing(size=str(lot)))
+    # A venue that thinks a lot too small for a close says so, and then the close of all is what has to work.
+    assert answer.verdict is Verdict.ACCEPTED or answer.code == "minimum_notional", answer
+    if answer.verdict is Verdict.ACCEPTED:
+        assert desk.held() == 0

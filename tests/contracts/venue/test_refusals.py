@@ -101,3 +101,24 @@ def test_the_same_client_id_on_another_open_order_is_told_apart_from_ours(desk: 
         assert answer.verdict is Verdict.UNKNOWN, "A copy was refused, which says nothing of the order."
         assert not desk.found(name, other).matches
         assert len(desk.orders()) == 1
+
+
+@pytest.mark.case(45)
+def test_a_venue_that_says_that_it_took_nothing_is_believed(desk: Desk):
+    terms, name = desk.terms(), desk.name()
+    request = desk.sign(terms, name)
+    desk.rig.server.fault("http_503_busy")
+    answer = desk.send(request)
+    assert (answer.verdict, answer.code) == (Verdict.REFUSED, "venue_busy")
+    assert answer.action
+    assert desk.found(name, terms).status is SightingStatus.NOT_FOUND
+    assert desk.admitted() == []
+
+
+@pytest.mark.case(46)
+def test_an_account_that_was_switched_to_hedge_mode_takes_no_order(desk: Desk):
+    desk.rig.bad_link("wrong_position_mode", desk)
+    answer = desk.place(desk.terms())
+    assert (answer.verdict, answer.code) == (Verdict.REFUSED, "wrong_position_mode")
+    assert answer.action
+    assert desk.admitted() == []

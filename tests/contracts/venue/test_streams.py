@@ -112,3 +112,32 @@ async def test_doubled_late_and_swapped_messages_still_wake(desk: Desk, fault: s
         await asyncio.to_thread(desk.rig.server.fault, fault, on="ws", seconds=0.3, count=None)
         await asyncio.to_thread(desk.place, terms, name)
         assert (await until(events, "fill", client_id=name)).coin == desk.coin
+
+
+@pytest.mark.case(78)
+async def test_a_stop_that_fires_wakes(desk: Desk):
+    terms = desk.terms()
+    await asyncio.to_thread(desk.accepted, terms)
+    stop = await asyncio.to_thread(desk.trigger, "0.95")
+    await asyncio.to_thread(desk.accepted, stop)
+    through = await asyncio.to_thread(desk.price, "0.94")
+    async with aclosing(desk.rig.stream(desk)) as events:
+        await until(events, "resync")
+        await asyncio.to_thread(desk.rig.server.move, desk.coin, through)
+        fill = await until(events, "fill")
+    assert (fill.address, fill.coin) == (desk.account.address, desk.coin)
+    closing = (await asyncio.to_thread(desk.fills))[-1]
+    assert closing.oid == fill.oid
+
+
+@pytest.mark.case(79)
+async def test_a_stream_whose_key_ends_comes_back_with_a_new_one(desk: Desk):
+    terms, name = desk.terms(), desk.name()
+    async with aclosing(desk.rig.stream(desk)) as events:
+        await until(events, "resync")
+        await asyncio.to_thread(desk.rig.end_stream_key, desk)
+        # One may be of a silence that was over before the key ended.
+        for _ in range(3):
+            await until(events, "resync")
+        await asyncio.to_thread(desk.place, terms, name)
+        assert (await until(events, "fill")).client_id == name

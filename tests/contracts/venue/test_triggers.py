@@ -96,3 +96,42 @@ def test_a_stop_of_a_short_position_buys_it_back(desk: Desk):
     desk.rig.server.move(desk.coin, desk.price("1.06"))
     assert desk.becomes(name, terms, SightingStatus.FILLED).matches
     assert desk.held() == 0
+
+
+@pytest.mark.case(37)
+def test_a_second_stop_of_the_whole_position_is_taken_beside_the_first_or_refused_by_name(desk: Desk):
+    desk.accepted(desk.terms())
+    first, second = desk.name(), desk.name()
+    desk.accepted(desk.trigger("0.95"), first)
+    answer = desk.place(desk.trigger("0.96"), second)
+    names = {order.client_id for order in desk.orders()}
+    if answer.verdict is Verdict.ACCEPTED:
+        assert names == {first, second}
+    else:
+        assert (answer.verdict, answer.code) == (Verdict.REFUSED, "trigger_exists")
+        assert names == {first}
+        assert answer.action
+
+
+@pytest.mark.case(38)
+def test_a_stop_and_a_take_profit_wait_side_by_side(desk: Desk):
+    desk.accepted(desk.terms())
+    terms = {kind: desk.trigger(factor, kind) for kind, factor in ((STOP, "0.95"), (TAKE, "1.06"))}
+    names = {kind: desk.name() for kind in terms}
+    for kind, trigger in terms.items():
+        desk.accepted(trigger, names[kind])
+    listed = {order.client_id: order.trigger for order in desk.orders()}
+    assert listed == {names[kind]: trigger.trigger for kind, trigger in terms.items()}
+
+
+@pytest.mark.case(39)
+def test_the_other_trigger_opens_nothing_after_one_has_closed_the_position(desk: Desk):
+    desk.accepted(desk.terms())
+    desk.accepted(desk.trigger("0.95"))
+    terms, name = desk.trigger("1.06", TAKE), desk.name()
+    desk.accepted(terms, name)
+    desk.rig.server.move(desk.coin, desk.price("1.07"))
+    assert desk.becomes(name, terms, SightingStatus.FILLED).matches
+    desk.rig.server.move(desk.coin, desk.price("0.94"))
+    desk.rig.wait(lambda: desk.orders() == ())
+    assert desk.held() == 0
