@@ -34,6 +34,8 @@ from wiring.venues import hyperliquid
 
 PORTS = ("API_PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT", "POSTGRES_PORT", "PAPER_HYPERLIQUID_PORT", "METRICS_PORT")
 SHOW_EVERY_SECONDS = 5.0
+# Feeds that are no files.
+MADE_FEEDS = ("synthetic", "live:")
 WATCH_INTERVAL = timedelta(seconds=0.5)
 
 
@@ -203,7 +205,7 @@ def running_at(places: Places) -> home.Running:
 
 def _checked(feed: str) -> str:
     """Refuse a feed whose file is missing before anything starts."""
-    if not feed:
+    if not feed or feed.startswith(MADE_FEEDS):
         return feed
     pattern = Path(feed.replace("{coin}", "*")).expanduser()
     if not any(pattern.parent.glob(pattern.name)):

@@ -180,6 +180,8 @@ class Liquidity:
         return self._merged(((px, usd * self.scale / px) for px, usd in rows), is_bid=is_bid)
 
     def _shown_levels(self, rows: Rows, *, is_bid: bool) -> tuple[Level, ...]:
+        if not rows:
+            return ()
         real = [(Decimal(f"{px:.10g}"), Decimal(f"{sz:.10g}") * self.scale) for px, sz in rows if sz > 0]
         if not real:
             return self._curve_levels(self.tick(Decimal(f"{rows[0][0]:.10g}"), is_bid=is_bid), is_bid=is_bid)

@@ -75,7 +75,10 @@ def run(dialect: Dialect, protocol: Protocol, arguments: list[str] | None = None
     )
     try:
         node = open_node(dialect, options)
-    except (BadFeed, BadState) as error:
+    except BadFeed as error:
+        listener.close()
+        return _fail(f"{error} ({error.code})")
+    except BadState as error:
         listener.close()
         return _fail(str(error))
     config = uvicorn.Config(

@@ -39,6 +39,9 @@ class Ladder:
         return (self.bids[0][0] + self.asks[0][0]) / 2
 
 
+EMPTY = Ladder((), ())
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """One recorded bar, as floats: they only ever pass through rounding to a tick."""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from statistics import median_low
 
-from paper.feeds.bars import Bar, Ladder, Print
+from paper.feeds.bars import EMPTY, Bar, Ladder, Print
 from paper.feeds.errors import BadFeed
 
 GAP_MS = 60_000
@@ -78,6 +78,7 @@ class EventSeries:
     prices: tuple[float, ...]
     quotes: tuple[tuple[int, Ladder], ...]
     deals: tuple[Print, ...] | None
+    gaps: tuple[tuple[int, int], ...] = ()
 
     @property
     def start_ms(self) -> int:
@@ -105,10 +106,12 @@ class EventSeries:
         return bar.reversed() if is_back else bar
 
     def ladder(self, market_ms: int) -> Ladder | None:
-        """Return the book or the best prices that were last seen."""
+        """Return the book or the best prices that were last seen; nobody offers anything in a gap."""
+        recorded_ms, _ = self.axis.at(market_ms)
+        if any(start < recorded_ms < end for start, end in self.gaps):
+            return EMPTY
         if not self.quotes:
             return None
-        recorded_ms, _ = self.axis.at(market_ms)
         return self.quotes[max(bisect_right(self.quotes, recorded_ms, key=lambda item: item[0]) - 1, 0)][1]
 
     def prints(self, start: int, end: int) -> list[Print] | None:
@@ -176,4 +179,5 @@ def _series(item: Recorded, axis: Axis) -> EventSeries:
         prices=tuple(px for _, px in path),
         quotes=tuple(item.quotes),
         deals=tuple(item.prints) if item.prints else None,
+        gaps=tuple(item.gaps()),
     )

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from paper.feeds import recorded, synthetic
+from paper.feeds import live, recorded, synthetic
 from paper.feeds.bars import Bar, Ladder, Print, Series
+from paper.feeds.errors import BadFeed
 from paper.feeds.source import Source
 
 HISTORY_BARS = 2_000
@@ -165,7 +166,12 @@ def open_feed(
 ) -> Feed:
     """Build the feed of several coins; `coins` maps a coin to the start price of its random walk."""
     starts = anchors or {}
-    if template is None or template.partition(":")[0] == synthetic.NAME:
+    kind = (template or synthetic.NAME).partition(":")[0]
+    if template is not None and kind == live.NAME:
+        if clock.speed != 1:
+            raise BadFeed("A live feed runs as fast as the wall clock: leave --speed away.", "feed_speed")
+        return Feed(clock=clock, seed=seed, series=live.open_live(template, coins, clock.market_start))
+    if template is None or kind == synthetic.NAME:
         bars, bar_ms = synthetic.walks(coins, seed, template), synthetic.BAR_MS
         return Feed(clock=clock, seed=seed, series=_lay(bars, bar_ms, clock, starts))
     recording = recorded.read(template, tuple(coins))

@@ -78,7 +78,10 @@ def main(arguments: list[str] | None = None) -> int:
                 limits=chosen.limits == "on",
             )
         )
-    except (BadFeed, BadState) as error:
+    except BadFeed as error:
+        listener.close()
+        return _fail(f"{error} ({error.code})")
+    except BadState as error:
         listener.close()
         return _fail(str(error))
     config = uvicorn.Config(
