@@ -103,10 +103,9 @@ class Hub:
         is_live = any(key.key_id == me.key_id and key.revoked_at is None for key in keys)
         return is_live and user is not None and user.disabled_at is None
 
-    def marks(self, coins: tuple[str, ...]) -> tuple[Mark, ...]:
-        """Read the prices of some coins; blocking, and shared by all clients for about a second."""
-        settings = self.parts.settings
-        market = self.parts.venues.of("hyperliquid", settings.hyperliquid_network.value).market
+    def marks(self, venue: str, coins: tuple[str, ...]) -> tuple[Mark, ...]:
+        """Read the prices of some coins at a venue; blocking, and shared by all clients for about a second."""
+        market = self.parts.venues.of(venue, self.parts.settings.network_of(venue).value).market
         return tuple(market.mark(coin) for coin in coins)
 
     async def _listen(self) -> None:

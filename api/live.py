@@ -161,7 +161,7 @@ async def _pump(socket: WebSocket, hub: Hub, me: Caller, hello: Hello) -> None:
         tasks = (
             asyncio.create_task(_send_events(socket, hub, me, listener, cursor, frozenset(hello.channels))),
             asyncio.create_task(_read(socket)),
-            *([asyncio.create_task(_send_marks(socket, hub, hello.coins))] if Channel.MARKET in hello.channels else []),
+            *([asyncio.create_task(_send_marks(socket, hub, hello))] if Channel.MARKET in hello.channels else []),
         )
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -197,12 +197,12 @@ async def _send_events(
     raise Closed(CLOSE_GOING_AWAY, "the server stops")
 
 
-async def _send_marks(socket: WebSocket, hub: Hub, coins: tuple[str, ...]) -> None:
+async def _send_marks(socket: WebSocket, hub: Hub, hello: Hello) -> None:
     """Send each coin's prices whenever they have changed; they are not resumed, the next ones come anyway."""
     shown: dict[str, Mark] = {}
     while True:
         try:
-            marks = await run_in_threadpool(hub.marks, coins)
+            marks = await run_in_threadpool(hub.marks, hello.venue, hello.coins)
         except Refused as refused:
             raise Closed(CLOSE_BAD_MESSAGE, refused.code) from None
         except HoldfastError:

@@ -1,6 +1,6 @@
 """The demo: a user, funded accounts with approved agent wallets on paper, agents that trade. Made once, then resumed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,12 +8,13 @@ from eth_account import Account
 
 from commands import home
 from commands.client import Api, keep_access
-from commands.wallets import approve, paper_deposit
+from commands.wallets import approve, paper_agent, paper_deposit, paper_key
 from runtime.settings import Settings
 from storage.access import Users
 from storage.postgres.engine import engine
 from storage.postgres.users import PostgresUsers
 from storage.records import Scope
+from wiring.venues import ASTER, BINANCE, HYPERLIQUID
 
 USER = "demo"
 COINS = ("BTC", "ETH", "SOL")
@@ -22,19 +23,56 @@ STATE = "demo.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a demo agent trades: an account by its number at a venue, and a coin."""
+
+    venue: str
+    number: int
+    coin: str
+
+    @property
+    def key(self) -> str:
+        """The agent's name in the demo's state."""
+        return f"{self._prefix}{self.coin}-{self.number}"
+
+    @property
+    def account(self) -> str:
+        """The account's name in the demo's state."""
+        return f"{self._prefix}{self.number}"
+
+    @property
+    def title(self) -> str:
+        """What a person calls the account."""
+        parts = ("demo", "" if self.venue == HYPERLIQUID else self.venue, str(self.number or ""))
+        return " ".join(part for part in parts if part)
+
+    @property
+    def agent_title(self) -> str:
+        """What a person calls the agent."""
+        parts = ("demo", "" if self.venue == HYPERLIQUID else self.venue, self.coin, str(self.number or ""))
+        return " ".join(part for part in parts if part)
+
+    @property
+    def _prefix(self) -> str:
+        return "" if self.venue == HYPERLIQUID else f"{self.venue}-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """How the demo's agents trade."""
 
     agents: int = 3
+    venues: tuple[str, ...] = (HYPERLIQUID,)
     cycle: timedelta = timedelta(seconds=30)
     interval: str = "5m"
     # Eager: whoever tries the demo sees a trade at once, not after the next crossing.
     settings: tuple[tuple[str, str], ...] = (("eager", "true"), ("hold_cycles", "20"), ("conviction", "0.3"))
 
-    def names(self) -> Iterator[tuple[int, str]]:
-        """Yield (account number, coin) of each agent: two agents on one instrument would be in each other's way."""
-        for number in range(self.agents):
-            yield number // len(COINS), COINS[number % len(COINS)]
+    def places(self) -> Iterator[Place]:
+        """Yield where each agent trades: two agents on one instrument would be in each other's way."""
+        for venue in self.venues:
+            for number in range(self.agents):
+                yield Place(venue=venue, number=number // len(COINS), coin=COINS[number % len(COINS)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +88,10 @@ class Demo:
 class DemoMaker:
     """Makes what is missing; each step is safe to repeat after a crash."""
 
-    def __init__(self, settings: Settings, *, database_url: str, venue_url: str, api_url: str) -> None:
+    def __init__(self, settings: Settings, *, database_url: str, venue_urls: Mapping[str, str], api_url: str) -> None:
         self._settings = settings
         self._database_url = database_url
-        self._venue_url = venue_url
+        self._venue_urls = venue_urls
         self._api_url = api_url
         self._file = settings.holdfast_home / STATE
         self._state: dict[str, str] = home.read_private(self._file)
@@ -63,7 +101,7 @@ class DemoMaker:
         self._ensure_user()
         api = Api(self._api_url, self._state["key"])
         keep_access(self._settings.holdfast_home, url=self._api_url, key=self._state["key"])
-        agents = tuple(self._ensure_agent(api, recipe, number, coin) for number, coin in recipe.names())
+        agents = tuple(self._ensure_agent(api, recipe, place) for place in recipe.places())
         return Demo(user_id=self._state["user_id"], api=api, key=self._state["key"], agents=agents)
 
     def _ensure_user(self) -> None:
@@ -81,15 +119,15 @@ class DemoMaker:
         key = self._state.get("key", "")
         return bool(key) and users.authenticate(key) is not None
 
-    def _ensure_agent(self, api: Api, recipe: Recipe, number: int, coin: str) -> str:
-        name = f"{coin}-{number}"
-        account_id = self._ensure_account(api, number)
+    def _ensure_agent(self, api: Api, recipe: Recipe, place: Place) -> str:
+        name = place.key
+        account_id = self._ensure_account(api, place)
         if f"agent-{name}" not in self._state:
             body = {
                 "account_id": account_id,
-                "name": f"demo {coin}" if number == 0 else f"demo {coin} {number}",
+                "name": place.agent_title,
                 "adviser": "trend",
-                "coins": [coin],
+                "coins": [place.coin],
                 "interval": recipe.interval,
                 "cycle_seconds": str(recipe.cycle.total_seconds()),
                 "settings": dict(recipe.settings),
@@ -109,26 +147,30 @@ class DemoMaker:
         api.post("/api/agent/start", {"agent_id": agent_id}, idempotency_key=f"demo-start-{name}")
         self._remember(f"started-{name}", "yes")
 
-    def _ensure_account(self, api: Api, number: int) -> str:
-        known = self._state.get(f"account-{number}")
+    def _ensure_account(self, api: Api, place: Place) -> str:
+        known = self._state.get(f"account-{place.account}")
         if known is not None:
             return known
-        master, agent = self._key(f"master-{number}"), self._key(f"wallet-{number}")
-        address = Account.from_key(master).address.lower()
-        paper_deposit(self._venue_url, address, DEPOSIT_USDC)
-        approve(self._settings, self._venue_url, master=master, agent_key=agent, name="holdfast")
-        body = {
-            "venue": "hyperliquid",
-            "network": "paper",
-            "address": address,
-            "name": "demo" if number == 0 else f"demo {number}",
-            "agent_key": agent,
-            "agent_name": "holdfast",
-        }
-        made = api.post("/api/accounts", body, idempotency_key=f"demo-account-{number}")
-        self._remember(f"account-{number}", made["id"])
+        body = {"venue": place.venue, "network": "paper", "name": place.title, **self._funded(place)}
+        made = api.post("/api/accounts", body, idempotency_key=f"demo-account-{place.account}")
+        self._remember(f"account-{place.account}", made["id"])
         account_id: str = made["id"]
         return account_id
+
+    def _funded(self, place: Place) -> dict[str, str]:
+        """Fund an account of play money and make its key; returns what the API has to know of it."""
+        url = self._venue_urls[place.venue]
+        if place.venue == BINANCE:
+            paper_deposit(url, place.title, DEPOSIT_USDC)
+            return paper_key(url, place.title)
+        master, agent = self._key(f"master-{place.account}"), self._key(f"wallet-{place.account}")
+        address = Account.from_key(master).address.lower()
+        paper_deposit(url, address, DEPOSIT_USDC)
+        if place.venue == ASTER:
+            paper_agent(url, address, Account.from_key(agent).address.lower())
+        else:
+            approve(self._settings, url, master=master, agent_key=agent, name="holdfast")
+        return {"address": address, "agent_key": agent, "agent_name": "holdfast"}
 
     def _key(self, name: str) -> str:
         """Make a key of play money once; it stays in a file that nobody else can read."""

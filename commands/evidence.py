@@ -1,6 +1,7 @@
 """What a run has shown so far, read from Postgres, the venue and Temporal: the proof that `--once` asks for."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -21,7 +22,7 @@ from storage.postgres.reconciliation import PostgresReconciliations
 from storage.postgres.trades import PostgresTradeBook
 from storage.records import AccountRecord, Figures
 from storage.tradebook import Filter, IntentRecord
-from venues.hyperliquid.venue import HyperliquidVenue
+from venues.base import VenueDirectory
 from workflows import ids
 
 MOST_INTENTS = 500
@@ -53,10 +54,10 @@ class AgentFigures:
 class Evidence:
     """Reads the proof."""
 
-    def __init__(self, *, engine: Engine, venue: HyperliquidVenue, venue_url: str, user_id: str) -> None:
+    def __init__(self, *, engine: Engine, venues: VenueDirectory, urls: Mapping[str, str], user_id: str) -> None:
         self._engine = engine
-        self._venue = venue
-        self._venue_url = venue_url
+        self._venues = venues
+        self._urls = urls
         self._user_id = user_id
         self._trades = PostgresTradeBook(engine)
         self._diary = PostgresDiary(engine)
@@ -91,7 +92,7 @@ class Evidence:
 
     def _of(self, account: AccountRecord) -> list[str]:
         try:
-            portfolio = self._venue.accounts.portfolio(account.ref)
+            portfolio = self._venues.of(account.ref.venue, account.ref.network).accounts.portfolio(account.ref)
             strangers = self._strangers(account)
         except (HoldfastError, httpx.HTTPError) as failure:
             return [f"the venue was not read: {failure}"]
@@ -107,7 +108,9 @@ class Evidence:
 
     def _strangers(self, account: AccountRecord) -> list[str]:
         """Find orders that the paper exchange admitted and our journal does not know."""
-        answer = httpx.get(f"{self._venue_url}/control/orders", params={"user": account.ref.address}, timeout=10)
+        # An account that is named by its key has the name of its user at the paper exchange.
+        owner = account.ref.address if account.ref.address.startswith("0x") else account.name
+        answer = httpx.get(f"{self._urls[account.ref.venue]}/control/orders", params={"user": owner}, timeout=10)
         answer.raise_for_status()
         with transaction(self._engine) as connection:
             known = set(connection.scalars(_CLIENT_IDS, {"account": account.ref.account_id}))

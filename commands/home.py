@@ -22,6 +22,7 @@ class Running:
     temporal_ui: str
     venue_url: str
     api_url: str
+    venue_urls: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -104,11 +105,16 @@ def temporal_address(settings: Settings) -> str:
     raise SetupError("no_temporal", "No Temporal is known here.", "Start `holdfast up` or set TEMPORAL_ADDRESS.")
 
 
-def venue_url(settings: Settings) -> str:
-    """Find Hyperliquid: by setting, else the paper server of a running `up`."""
-    if not settings.is_set("hyperliquid_url") and (found := running(settings.holdfast_home)) is not None:
-        return found.venue_url
-    return settings.venue_url
+def venue_url(settings: Settings, venue: str = "hyperliquid") -> str:
+    """Find a venue: by setting, else the paper server of a running `up`; '' for the venue's own address."""
+    if not settings.is_set(f"{venue}_url") and (found := running(settings.holdfast_home)) is not None:
+        return found.venue_urls.get(venue, "") or settings.url_of(venue)
+    return settings.url_of(venue)
+
+
+def venue_urls(settings: Settings) -> dict[str, str]:
+    """Find every venue."""
+    return {venue: venue_url(settings, venue) for venue in ("hyperliquid", "binance", "aster")}
 
 
 def _run(home: Path) -> Path:

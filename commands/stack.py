@@ -22,6 +22,9 @@ from runtime.secrets import KeyRing
 from runtime.settings import Network, Settings
 from runtime.temporal_client import connect
 from runtime.temporal_server import TemporalServer, find_temporal
+from storage.postgres.accounts import PostgresAccounts
+from storage.postgres.engine import engine
+from wiring.venues import HYPERLIQUID, TITLES, VENUES
 from workflows import attributes
 
 READY_TIMEOUT = timedelta(seconds=60)
@@ -51,7 +54,7 @@ class Places:
     database_url: str = field(default="", repr=False)
     temporal_address: str = ""
     temporal_ui: str = ""
-    venue_url: str = ""
+    venue_urls: Mapping[str, str] = field(default_factory=dict)
     api_url: str = ""
 
 
@@ -65,12 +68,14 @@ class Stack:
         steps: Steps,
         *,
         feed: Feed,
+        venues: tuple[str, ...] = (HYPERLIQUID,),
         extra: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
         self._supervisor = supervisor
         self._steps = steps
         self._feed = feed
+        self._venues = venues
         self._extra = dict(extra)
         self._starters: dict[str, Callable[[], Child]] = {}
         self._ports: dict[str, int] = {}
@@ -85,7 +90,7 @@ class Stack:
             self._start_postgres,
             self._migrate,
             lambda: self._start_temporal(temporal_binary),
-            self._start_paper,
+            self._start_papers,
             self._start_worker_and_api,
         ):
             if self._supervisor.is_stopping:
@@ -108,7 +113,7 @@ class Stack:
             "HOLDFAST_HOME": str(self._settings.holdfast_home),
             "DATABASE_URL": places.database_url,
             "TEMPORAL_ADDRESS": places.temporal_address,
-            "HYPERLIQUID_URL": places.venue_url,
+            **{f"{venue.upper()}_URL": url for venue, url in places.venue_urls.items()},
             "HOLDFAST_API_URL": places.api_url,
             "ALLOWED_ORIGINS": ",".join(
                 dict.fromkeys([*self._settings.allowed_origins, *_origins(places.temporal_ui)])
@@ -162,19 +167,25 @@ class Stack:
         host, port = self._settings.api_host, self._ports["api_port"]
         return f"http://{host}:{port}/codec/{KeyRing.of(self._settings).codec_tokens()[0]}"
 
-    def _start_paper(self) -> None:
-        if not self._needs_paper:
-            self.places = replace(self.places, venue_url=self._settings.venue_url)
-            return
-        with self._steps.step("Paper Hyperliquid") as note:
-            port = self._ports["paper_hyperliquid_port"]
+    def _start_papers(self) -> None:
+        """Start a paper exchange for each venue that is asked for, and for each that an account is on."""
+        known = paper_venues(self.places.database_url)
+        for venue in VENUES:
+            if needs_paper(self._settings, venue) and (venue in self._venues or venue in known):
+                self._choose_port(f"paper_{venue}_port")
+                self._start_paper(venue)
+
+    def _start_paper(self, venue: str) -> None:
+        with self._steps.step(f"Paper {TITLES[venue]}") as note:
+            port = self._ports[f"paper_{venue}_port"]
             state = self._settings.holdfast_home / "paper"
             state.mkdir(parents=True, exist_ok=True)
-            command = ["-m", "paper", "--venue", "hyperliquid", "--port", str(port)]
-            command += ["--state", str(state / "hyperliquid.sqlite"), *self._feed.arguments]
+            command = ["-m", "paper", "--venue", venue, "--port", str(port)]
+            command += ["--state", str(state / f"{venue}.sqlite"), *self._feed.arguments]
             url = f"http://127.0.0.1:{port}"
-            self._await(self._spawn("paper", command), lambda: answers(f"{url}/info", {"type": "meta"}))
-            self.places = replace(self.places, venue_url=url)
+            name = "paper" if venue == HYPERLIQUID else f"paper-{venue}"
+            self._await(self._spawn(name, command), lambda: answers(f"{url}/control/health"))
+            self.places = replace(self.places, venue_urls={**self.places.venue_urls, venue: url})
             note(url)
 
     def _start_worker_and_api(self) -> None:
@@ -232,18 +243,31 @@ class Stack:
         names = ["api_port"]
         names += ["postgres_port"] if self._settings.database_url is None else []
         names += ["temporal_port", "temporal_ui_port"] if self._settings.temporal_address is None else []
-        names += ["paper_hyperliquid_port"] if self._needs_paper else []
+        names += [f"paper_{venue}_port" for venue in self._venues if needs_paper(self._settings, venue)]
         for name in names:
-            wanted: int = getattr(self._settings, name)
-            self._ports[name] = free_port(wanted, is_fixed=self._settings.is_set(name))
-            if self._ports[name] != wanted:
-                self._steps.say(
-                    f"  [yellow]Port {wanted} is in use; {name.upper()} is {self._ports[name]} now.[/yellow]"
-                )
+            self._choose_port(name)
 
-    @property
-    def _needs_paper(self) -> bool:
-        return self._settings.hyperliquid_network is Network.PAPER and self._settings.hyperliquid_url is None
+    def _choose_port(self, name: str) -> None:
+        if name in self._ports:
+            return
+        wanted: int = getattr(self._settings, name)
+        self._ports[name] = free_port(wanted, is_fixed=self._settings.is_set(name))
+        if self._ports[name] != wanted:
+            self._steps.say(f"  [yellow]Port {wanted} is in use; {name.upper()} is {self._ports[name]} now.[/yellow]")
+
+
+def needs_paper(settings: Settings, venue: str) -> bool:
+    """Say whether a venue is played here: on paper, and not at an address that somebody gave."""
+    return settings.network_of(venue) is Network.PAPER and not settings.is_set(f"{venue}_url")
+
+
+def paper_venues(database_url: str) -> frozenset[str]:
+    """Find the venues of the paper accounts that an earlier start has left."""
+    books = engine(database_url, pool_size=1, max_overflow=1)
+    try:
+        return frozenset(account.ref.venue for account in PostgresAccounts(books).active(network="paper"))
+    finally:
+        books.dispose()
 
 
 def _origins(ui: str) -> tuple[str, ...]:

@@ -12,11 +12,27 @@ from wiring.venues import hyperliquid
 
 def paper_deposit(venue_url: str, address: str, usdc: int) -> None:
     """Give play money to an account of the paper exchange."""
-    body = {"user": address, "usdc": str(usdc)}
+    _told(venue_url, "deposit", {"user": address, "usdc": str(usdc)})
+
+
+def paper_key(venue_url: str, user: str) -> dict[str, str]:
+    """Make a user of a paper exchange that has API keys, or find it; returns the key as our API takes it."""
+    made = _told(venue_url, "account", {"user": user})
+    return {"api_key": made["api_key"], "api_secret": made["api_secret"]}
+
+
+def paper_agent(venue_url: str, address: str, agent: str) -> None:
+    """Approve an agent of a main wallet at a paper AsterDEX."""
+    _told(venue_url, "account", {"user": address, "signer": agent})
+
+
+def _told(venue_url: str, what: str, body: dict[str, str]) -> dict[str, str]:
     try:
-        httpx.post(f"{venue_url}/control/deposit", json=body, timeout=10).raise_for_status()
+        answer = httpx.post(f"{venue_url}/control/{what}", json=body, timeout=10).raise_for_status()
     except httpx.HTTPError as error:
-        raise Retryable("paper_unreachable", f"The paper exchange at {venue_url} took no deposit: {error}.") from error
+        raise Retryable("paper_unreachable", f"The paper exchange at {venue_url} took no {what}: {error}.") from error
+    made: dict[str, str] = answer.json()
+    return made
 
 
 def approve(settings: Settings, venue_url: str, *, master: str, agent_key: str, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Protocol
 
 from domain.accounts import AccountRef
@@ -107,10 +108,25 @@ class Connections:
             connection.close()
 
 
-def connections(settings: Settings, keys: Keys) -> Connections:
-    """Connect to every venue of the settings; makes no request."""
+class NoKeys:
+    """Implements `Keys` where only public data are read."""
+
+    def of_account(self, account: AccountRef) -> SigningKey:
+        """Refuse."""
+        raise Misconfigured("signer_missing", f"There is no key for {account.address} here.", action="Ask the API.")
+
+    def of_address(self, venue: str, network: str, address: str) -> SigningKey:  # noqa: ARG002
+        """Refuse."""
+        raise Misconfigured("signer_missing", f"There is no key for {address} here.", action="Ask the API.")
+
+
+def connections(settings: Settings, keys: Keys, urls: Mapping[str, str] = MappingProxyType({})) -> Connections:
+    """Connect to every venue of the settings, or at the given addresses; makes no request."""
     return Connections(
-        hyperliquid=hyperliquid(settings), binance=binance(settings, keys), aster=aster(settings, keys), keys=keys
+        hyperliquid=hyperliquid(settings, urls.get(HYPERLIQUID, "")),
+        binance=binance(settings, keys, urls.get(BINANCE, "")),
+        aster=aster(settings, keys, urls.get(ASTER, "")),
+        keys=keys,
     )
 
 
