@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,10 @@ SCHEMA = 1
 _TABLES = """
 create table if not exists meta(key text primary key, body text not null);
 create table if not exists accounts(address text primary key, body blob not null);
+create table if not exists counts(id integer primary key, address text not null, used integer not null, throttled integer not null);
 create table if not exists agents(address text primary key, is_live integer not null, body blob not null);
 create table if not exists nonces(signer text not null, nonce integer not null, primary key (signer, nonce)) without rowid;
+create table if not exists used_nonces(id integer primary key, signer text not null, nonce integer not null);
 create table if not exists orders(oid integer primary key, body blob not null);
 create table if not exists fills(id integer primary key, body blob not null);
 create table if not exists fundings(id integer primary key, body blob not null);
@@ -84,6 +86,24 @@ class Store:
         body = _KINDS[table].dump_json(value)
         self._database.execute(f"insert or replace into {table} values (?, ?)", (key, body))  # noqa: S608
 
+    def put_rows(self, table: str, rows: Iterable[tuple[str | int, object]]) -> None:
+        """Store several rows of one table."""
+        dump = _KINDS[table].dump_json
+        statement = f"insert or replace into {table} values (?, ?)"  # noqa: S608
+        self._database.executemany(statement, [(key, dump(value)) for key, value in rows])
+
+    def put_counts(self, rows: list[tuple[str, int, int]]) -> None:
+        """Store how many requests accounts have sent and when they were last refused one."""
+        self._database.executemany("insert into counts(address, used, throttled) values (?, ?, ?)", rows)
+
+    def counts(self) -> Iterator[tuple[str, int, int]]:
+        """Yield the latest counts, which may be older than the account's own row."""
+        yield from self._database.execute("select address, max(used), max(throttled) from counts group by address")
+
+    def drop_counts(self) -> None:
+        """Forget the counts, as the accounts' own rows have them."""
+        self._database.execute("delete from counts")
+
     def put_agent(self, agent: Agent, *, is_live: bool) -> None:
         """Store an approval and whether it still counts."""
         row = (agent.address, is_live, _KINDS["agents"].dump_json(agent))
@@ -96,12 +116,13 @@ class Store:
             self._database.executemany(f"insert into {table}(body) values (?)", rows)  # noqa: S608
 
     def add_nonces(self, used: list[tuple[str, int]]) -> None:
-        """Store used nonces."""
-        self._database.executemany("insert or ignore into nonces values (?, ?)", used)
+        """Store used nonces, one behind the other: a table sorted by signer would rewrite a page for each."""
+        self._database.executemany("insert into used_nonces(signer, nonce) values (?, ?)", used)
 
     def forget_nonces(self, signer: str) -> None:
         """Drop the nonces of a pruned agent."""
-        self._database.execute("delete from nonces where signer = ?", (signer,))
+        for table in ("nonces", "used_nonces"):
+            self._database.execute(f"delete from {table} where signer = ?", (signer,))  # noqa: S608
 
     def rows(self, table: str) -> Iterator[Any]:
         """Yield everything of a table in the order in which it came."""
@@ -116,7 +137,8 @@ class Store:
 
     def nonces(self) -> Iterator[tuple[str, int]]:
         """Yield used nonces in rising order."""
-        yield from self._database.execute("select signer, nonce from nonces order by signer, nonce")
+        both = "select signer, nonce from nonces union all select signer, nonce from used_nonces"
+        yield from self._database.execute(f"{both} order by signer, nonce")
 
     def commit(self) -> None:
         """Make what was put durable."""

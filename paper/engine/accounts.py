@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
+from paper.engine.orders import Order
+
 ZERO = Decimal(0)
 
 
@@ -169,11 +171,43 @@ class ValueSample:
     profit: Decimal
 
 
+class OpenOrders(dict[int, None]):
+    """Ids of an account's live orders, oldest first.
+
+    `resting` is what of them may add to positions, by coin and side; it is None when it has to be summed up anew: adding it up
+    with every order that is placed costs more than all the rest.
+    """
+
+    __slots__ = ("resting",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.resting: dict[tuple[str, bool], Decimal] | None = None
+
+    def __setitem__(self, oid: int, nothing: None) -> None:
+        self.resting = None
+        super().__setitem__(oid, nothing)
+
+    def pop(self, oid: int, *nothing: None) -> None:  # type: ignore[override]
+        """Take an order out."""
+        self.resting = None
+        super().pop(oid, *nothing)
+
+    def enter(self, order: Order, *, adds: bool) -> None:
+        """Put an order in whose size is known; `adds` tells whether it may add to a position."""
+        resting = self.resting
+        self[order.oid] = None
+        if resting is not None and adds:
+            key = (order.coin, order.is_buy)
+            resting[key] = resting.get(key, ZERO) + order.sz
+        self.resting = resting
+
+
 @dataclass(slots=True, kw_only=True)
 class AccountBooks:
     """What grows with an account and is stored row by row, not with the account."""
 
-    open_oids: dict[int, None] = field(default_factory=dict)
+    open_oids: OpenOrders = field(default_factory=OpenOrders)
     all_oids: list[int] = field(default_factory=list)
     by_cloid: dict[str, list[int]] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)

@@ -63,10 +63,14 @@ Event = OrderChanged | TwapChanged | CancelledByVenue | Liquidated | Fill | Fund
 
 @dataclass(slots=True)
 class Changes:
-    """Collects until somebody drains it; keys keep the order of first change."""
+    """Collects until somebody drains it; keys keep the order of first change.
+
+    Of a `counted` account nothing changed but how many requests it has sent.
+    """
 
     orders: dict[int, None] = field(default_factory=dict)
     accounts: dict[str, None] = field(default_factory=dict)
+    counted: dict[str, None] = field(default_factory=dict)
     agents: dict[str, None] = field(default_factory=dict)
     vaults: dict[str, None] = field(default_factory=dict)
     twaps: dict[int, None] = field(default_factory=dict)
@@ -82,6 +86,6 @@ class Changes:
     @property
     def is_durable(self) -> bool:
         """Whether there is something to store."""
-        rows = self.orders or self.accounts or self.agents or self.nonces or self.fills or self.fundings
+        rows = self.orders or self.accounts or self.counted or self.agents or self.nonces or self.fills or self.fundings
         rare = self.vaults or self.twaps or self.samples
         return bool(rows or rare or self.ledger or self.rates or self.is_meta)

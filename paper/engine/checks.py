@@ -132,9 +132,8 @@ def _check_open_orders(venue: PaperVenue, account: Account, order: Order) -> Non
 
 
 def _check_margin(venue: PaperVenue, account: Account, order: Order) -> None:
-    before = required_margin(venue, account)
     after = required_margin(venue, account, Extra(coin=order.coin, is_buy=order.is_buy, sz=order.sz))
-    if after > before and after > cross_value(venue, account):
+    if after > cross_value(venue, account) and after > required_margin(venue, account):
         raise OrderRefused("Insufficient margin to place order.", Status.PERP_MARGIN_REJECTED)
 
 

@@ -70,28 +70,37 @@ def required_margin(venue: PaperVenue, account: Account, extra: Extra | None = N
 
     Per coin the worse of all buys filling and all sells filling counts; reduce-only orders and triggers hold nothing.
     """
-    buys: dict[str, Decimal] = {}
-    sells: dict[str, Decimal] = {}
-    for order in venue.open_orders(account.address):
-        if _holds_margin(venue, order):
-            side = buys if order.is_buy else sells
-            side[order.coin] = side.get(order.coin, ZERO) + order.sz
+    resting = _resting(venue, account)
     if extra is not None:
-        side = buys if extra.is_buy else sells
-        side[extra.coin] = side.get(extra.coin, ZERO) + extra.sz
-    coins = {*buys, *sells, *account.positions}
-    return sum((_coin_margin(venue, account, coin, buys, sells) for coin in coins), ZERO)
+        key = (extra.coin, extra.is_buy)
+        resting = resting | {key: resting.get(key, ZERO) + extra.sz}
+    coins = {*(coin for coin, _ in resting), *account.positions}
+    return sum((_coin_margin(venue, account, coin, resting) for coin in coins), ZERO)
 
 
-def _holds_margin(venue: PaperVenue, order: Order) -> bool:
+def _resting(venue: PaperVenue, account: Account) -> dict[tuple[str, bool], Decimal]:
+    """Return what rests and may add to positions, by coin and side."""
+    if account.address not in venue.books:
+        return {}
+    orders = venue.books[account.address].open_oids
+    if orders.resting is None:
+        resting: dict[tuple[str, bool], Decimal] = {}
+        for order in venue.open_orders(account.address):
+            if holds_margin(venue, order):
+                key = (order.coin, order.is_buy)
+                resting[key] = resting.get(key, ZERO) + order.sz
+        orders.resting = resting
+    return orders.resting
+
+
+def holds_margin(venue: PaperVenue, order: Order) -> bool:
+    """Tell whether a live order binds margin: it may add to a position."""
     return not order.reduce_only and not order.is_untriggered and order.asset not in venue.spot_assets
 
 
-def _coin_margin(
-    venue: PaperVenue, account: Account, coin: str, buys: dict[str, Decimal], sells: dict[str, Decimal]
-) -> Decimal:
+def _coin_margin(venue: PaperVenue, account: Account, coin: str, resting: dict[tuple[str, bool], Decimal]) -> Decimal:
     szi = account.szi(coin)
-    worst = max(abs(szi), szi + buys.get(coin, ZERO), sells.get(coin, ZERO) - szi)
+    worst = max(abs(szi), szi + resting.get((coin, True), ZERO), resting.get((coin, False), ZERO) - szi)
     position = account.positions.get(coin)
     if position is not None and not position.is_cross:
         # The isolated position's own margin has left the cash already.

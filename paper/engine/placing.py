@@ -5,6 +5,7 @@ from __future__ import annotations
 from paper.engine.accounts import Account
 from paper.engine.checks import check_order, check_shape
 from paper.engine.errors import OrderRefused
+from paper.engine.margin import holds_margin
 from paper.engine.matching import match_taker, settle, shed_older_reduce_only, would_match
 from paper.engine.orders import Order, Status, Tif
 from paper.engine.requests import ActionContext, Failed, Filled, Grouping, OrderRequest, Outcome, Resting, Waiting
@@ -85,7 +86,7 @@ def _leave_rest(venue: PaperVenue, order: Order) -> None:
         close_order(venue, order, Status.CANCELED)
         return
     venue.markets[order.coin].book.add(order)
-    venue.books[order.user].open_oids[order.oid] = None
+    venue.books[order.user].open_oids.enter(order, adds=holds_margin(venue, order))
     if order.status is Status.TRIGGERED:
         venue.note(order, Status.OPEN)
     if order.reduce_only:

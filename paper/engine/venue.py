@@ -145,6 +145,9 @@ class PaperVenue:
     def note(self, order: Order, status: Status | None = None) -> None:
         """Record a change of an order for the store and the streams."""
         order.note(self.now(), status)
+        open_orders = self.books[order.user].open_oids
+        if order.oid in open_orders:
+            open_orders.resting = None
         self.changes.orders[order.oid] = None
         self.changes.events.append(OrderChanged(order=order, event=order.events[-1]))
 

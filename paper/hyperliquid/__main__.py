@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import signal
 import socket
@@ -13,11 +14,13 @@ from types import FrameType
 import uvicorn
 
 from paper.feeds.errors import BadFeed
+from paper.hyperliquid.lane import protocol_of
 from paper.hyperliquid.opening import Options, open_node
 from paper.hyperliquid.server import Server
 from paper.store import BadState
 
 DEFAULT_PORT = 3001
+COLLECT = (50_000, 20, 100)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -84,16 +87,21 @@ def main(arguments: list[str] | None = None) -> int:
     except BadState as error:
         listener.close()
         return _fail(str(error))
+    venue = Server(node)
     config = uvicorn.Config(
-        Server(node).app(),
+        venue.app(),
         log_config=None,
         access_log=False,
-        http="httptools",
+        http=protocol_of(venue.lane),
         ws="websockets-sansio",
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
         ws_ping_interval=None,
     )
+    # What is here now stays; and there are next to no cycles to look for among hundreds of thousands of orders.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
     server = _Announcing(config)
     host, port = listener.getsockname()[:2]
     server.address = f"http://{host}:{port}"

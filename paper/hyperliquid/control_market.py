@@ -41,6 +41,7 @@ def set_price(node: Node, body: Json) -> Json:
         market.oracle = px
     market.liquidity.move(px)
     run_market(node)
+    node.save_meta()
     node.venue.changes.is_meta = True
     node.commit()
     return {"coin": coin, "px": number(market.mark), "frozen": bool(body.get("freeze"))}
@@ -64,6 +65,7 @@ def set_rules(node: Node, body: Json) -> Json:
     if market.is_delisted:
         for user in list(node.venue.accounts):
             cancel_all(node.venue, user, Status.DELISTED_CANCELED, coin=coin)
+    node.save_meta()
     node.venue.changes.is_meta = True
     node.commit()
     cap_px: Decimal | None = market.open_interest_cap

@@ -55,13 +55,19 @@ def read_envelope(body: Any) -> Envelope:
 
 def run(node: Node, envelope: Envelope) -> Json:
     """Run an action to its end; what it changed is durable when this returns."""
+    try:
+        return execute(node, envelope)
+    finally:
+        node.commit()
+
+
+def execute(node: Node, envelope: Envelope) -> Json:
+    """Run an action; what it changed is durable after the node's next commit."""
     node.venue.begin_block()
     try:
         return _run(node, envelope)
     except ActionRefused as refused:
         return {"status": "err", "response": refused.text}
-    finally:
-        node.commit()
 
 
 def _run(node: Node, envelope: Envelope) -> Json:
@@ -98,7 +104,11 @@ def _act(node: Node, master: Account, envelope: Envelope, signer: str) -> Json:
 def _count(node: Node, account: Account, action: Json, now: int) -> None:
     settings = node.venue.settings
     node.limits.count_action(account, action, now, settings)
-    node.venue.touch(account)
+    if action["type"] in BATCHES:
+        # Orders touch the account where they fill.
+        node.venue.changes.counted[account.address] = None
+    else:
+        node.venue.touch(account)
 
 
 def _l1_signer(envelope: Envelope) -> str:

@@ -60,12 +60,13 @@ class Node:
         store, venue = self.store, self.venue
         for address in changes.accounts:
             store.put_row("accounts", address, venue.accounts[address])
+        counted = (venue.accounts[address] for address in changes.counted if address not in changes.accounts)
+        store.put_counts([(row.address, row.requests_used, row.last_throttled_ms) for row in counted])
         for address in changes.vaults:
             store.put_row("vaults", address, venue.vaults[address])
         for twap_id in changes.twaps:
             store.put_row("twaps", twap_id, venue.twaps[twap_id])
-        for oid in changes.orders:
-            store.put_row("orders", oid, venue.orders[oid])
+        store.put_rows("orders", ((oid, venue.orders[oid]) for oid in changes.orders))
         for address in changes.agents:
             live = self.agents.live.get(address)
             agent = live or self.agents.retired[address]
@@ -79,23 +80,29 @@ class Node:
         store.append("samples", changes.samples)
         store.add_nonces(changes.nonces)
         if changes.is_meta:
-            self.save_meta()
+            store.put_meta("ids", self._ids())
         store.commit()
 
+    def _ids(self) -> dict[str, object]:
+        """Return what changes with every order or fill."""
+        venue = self.venue
+        return {
+            "next_oid": venue.next_oid,
+            "next_trade": venue.next_trade,
+            "fee_income": str(venue.fee_income),
+            "counterparty": str(venue.counterparty),
+            "deposited": str(venue.deposited),
+        }
+
     def save_meta(self) -> None:
-        """Put the counters, the clock and the overlays of the feed; the caller commits."""
+        """Put the ids, the clock, the switches and the overlays of the feed; the caller commits."""
         venue, clock = self.venue, self.feed.clock
         overlays = {
             coin: [(item.from_ms, item.factor, None if item.fixed is None else str(item.fixed)) for item in items]
             for coin, items in self.feed.overlays.items()
         }
         counters = {
-            "next_oid": venue.next_oid,
-            "next_trade": venue.next_trade,
             "funded_hour": venue.funded_hour,
-            "fee_income": str(venue.fee_income),
-            "counterparty": str(venue.counterparty),
-            "deposited": str(venue.deposited),
             "market_ms": clock.at(venue.clock()),
             "overlays": overlays,
             "marks": {coin: str(market.mark) for coin, market in venue.markets.items()},
@@ -104,6 +111,7 @@ class Node:
             "halted_since": venue.halted_since,
         }
         self.store.put_meta("counters", counters)
+        self.store.put_meta("ids", self._ids())
 
     def change_settings(self, wanted: dict[str, object]) -> None:
         """Turn switches; halting stops the block time, going on lets the waiting actions run."""
@@ -114,6 +122,7 @@ class Node:
         elif not settings.halted:
             self.venue.halted_since = None
         self.apply_settings()
+        self.save_meta()
         self.venue.changes.is_meta = True
         self.commit()
 

@@ -34,7 +34,7 @@ class Options:
 def open_node(options: Options) -> Node:
     """Return a node that goes on where its state file ended; raises BadState and BadFeed with a sentence."""
     store = Store(options.state)
-    saved = store.meta("counters") or {}
+    saved = (store.meta("counters") or {}) | (store.meta("ids") or {})
     known: list[str] = store.meta("coins") or []
     # Asset ids are positions in this list, so coins are only ever added at its end.
     coins = [*known, *(coin for coin in options.coins if coin not in known)]
@@ -105,6 +105,7 @@ def _restore_rows(node: Node) -> None:
     for account in store.rows("accounts"):
         venue.accounts[account.address] = account
         venue.books[account.address] = AccountBooks()
+    _restore_counts(node)
     for fill in store.rows("fills"):
         venue.books[fill.user].fills.append(fill)
     for payment in store.rows("fundings"):
@@ -126,6 +127,15 @@ def _restore_rows(node: Node) -> None:
     _restore_orders(venue, list(store.rows("orders")))
     for address, account in venue.accounts.items():
         remember(account, venue.books[address], 0)
+
+
+def _restore_counts(node: Node) -> None:
+    for address, used, throttled in tuple(node.store.counts()):
+        account = node.venue.accounts[address]
+        account.requests_used = max(account.requests_used, used)
+        account.last_throttled_ms = max(account.last_throttled_ms, throttled)
+        node.store.put_row("accounts", address, account)
+    node.store.drop_counts()
 
 
 def _restore_orders(venue: PaperVenue, orders: list[Order]) -> None:

@@ -15,6 +15,8 @@ Json = dict[str, Any]
 T = TypeVar("T")
 CLOID = re.compile(r"0x[0-9a-fA-F]{32}")
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+CANONICAL = (("a", "b", "p", "s", "r", "t"), ("a", "b", "p", "s", "r", "t", "c"))
+_CANONICAL_NUMBER = re.compile(r"(0|[1-9]\d{0,15})(\.\d{0,10}[1-9])?")
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
 
 
@@ -110,8 +112,25 @@ def _rows(action: Json, key: str) -> list[Json]:
     return [typed(row, dict) for row in typed(action.get(key), list)]
 
 
+def _is_canonical(row: Json) -> bool:
+    """Tell whether an order is already as the venue writes it; most are, and the rest is written anew."""
+    keys, kind, name = tuple(row), row.get("t"), row.get("c", "x")
+    limit = kind.get("limit") if isinstance(kind, dict) and len(kind) == 1 else None
+    numbers = (row.get("p"), row.get("s"))
+    return (
+        keys in CANONICAL
+        and isinstance(limit, dict)
+        and list(limit) == ["tif"]
+        and isinstance(name, str)
+        and name.islower()
+        and all(isinstance(text, str) and _CANONICAL_NUMBER.fullmatch(text) for text in numbers)
+    )
+
+
 def _canonical_order(wire: Any) -> Json:
     row = typed(wire, dict)
+    if _is_canonical(row):
+        return row
     kind = typed(row.get("t"), dict)
     if isinstance(trigger := kind.get("trigger"), dict):
         px = bare(decimal(trigger.get("triggerPx")))

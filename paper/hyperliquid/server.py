@@ -24,6 +24,7 @@ from paper.hyperliquid import info_portfolio
 from paper.hyperliquid.control import Control, control_routes
 from paper.hyperliquid.described import described_orders
 from paper.hyperliquid.exchange import Envelope
+from paper.hyperliquid.lane import UNPARSABLE, Lane
 from paper.hyperliquid.limits import answer_weight, exchange_weight, info_weight
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.ticking import tick
@@ -33,7 +34,6 @@ Json = dict[str, Any]
 TICK_S = 0.25
 LATE_ACK_S = 0.3
 log = logging.getLogger("paper.hyperliquid")
-UNPARSABLE = "Failed to deserialize the JSON body into the target type"
 AFTER = {
     Fault.EXECUTE_THEN_429: 429,
     Fault.EXECUTE_THEN_403: 403,
@@ -50,6 +50,7 @@ class Server:
         self.node = node
         self.faults = Faults()
         self.hub = Hub(node, self.faults, self.act)
+        self.lane = Lane(node, self.faults, _noted)
         node.listeners.append(self.hub.publish)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -129,7 +130,9 @@ class Server:
         ip, now = _ip(request), self.node.venue.clock()
         if not self.node.limits.admit_weight(ip, exchange_weight(envelope.action), now):
             return JSONResponse(None, 429)
-        rule = self.faults.for_action(envelope.action, described_orders(self.node, envelope.action))
+        rule = None
+        if self.faults.rules:
+            rule = self.faults.for_action(envelope.action, described_orders(self.node, envelope.action))
         run = self._runner(envelope)
         return await (run() if rule is None else self._faulty(request, rule, run))
 
@@ -149,7 +152,7 @@ class Server:
             await asyncio.sleep(float(settings.cancel_delay_s))
         await self.node.running.wait()
         answer = actions.run(self.node, envelope)
-        log.info("%s -> %s", envelope.action, answer)
+        _noted(envelope.action, answer)
         wait = max(float(settings.answer_delay_s), LATE_ACK_S if settings.fill_before_ack else 0.0)
         if wait:
             await asyncio.sleep(wait)
@@ -181,6 +184,10 @@ class Server:
                 return _shortened(answer)
             case _:
                 return answer
+
+
+def _noted(action: Json, answer: Json) -> None:
+    log.info("%s -> %s", action, answer)
 
 
 def _end_loudly(ticker: asyncio.Task[None]) -> None:

@@ -72,6 +72,7 @@ def tick(node: Node) -> None:
     hour = node.market_ms() // HOUR_MS
     if hour > venue.funded_hour:
         _pay_hours(node, hour)
+    node.save_meta()
     venue.changes.is_meta = True
     node.commit()
 

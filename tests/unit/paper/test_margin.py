@@ -1,10 +1,12 @@
 """Margin, leverage, funding, liquidation and fees."""
 
 from decimal import Decimal
+from random import Random
 
 import pytest
 
 from paper.engine.accounts import LeverageChoice
+from paper.engine.cancelling import cancel
 from paper.engine.funding import HOUR_MS, hourly_rate, pay_funding
 from paper.engine.instruments import maintenance_margin, perp
 from paper.engine.liquidation import liquidate_all
@@ -12,7 +14,8 @@ from paper.engine.margin import account_value, liquidation_px, required_margin, 
 from paper.engine.matching import settle
 from paper.engine.orders import Status
 from paper.engine.requests import Failed
-from tests.unit.paper.builders import ALICE, BOB, Desk, limit, market
+from paper.engine.trades import execute
+from tests.unit.paper.builders import ALICE, BOB, Desk, limit, market, trigger
 
 D = Decimal
 
@@ -169,3 +172,28 @@ def test_a_partial_close_gives_back_its_share_of_the_isolated_margin() -> None:
     desk.send(ALICE, market("sell", "0.1", reduce_only=True))
     assert account.positions["BTC"].collateral == whole * D("0.75")
     assert account.positions["BTC"].szi == D("0.3")
+
+
+def test_the_remembered_sum_of_resting_orders_is_the_one_that_is_added_up_anew() -> None:
+    desk = Desk()
+    random, account = Random(5), desk.venue.accounts[ALICE]
+    for step in range(300):
+        side, px = random.choice(["buy", "sell"]), random.choice(["97000", "99000", "100000", "101000", "103000"])
+        match random.randrange(7):
+            case 0 | 1 | 2:
+                desk.send(ALICE, limit(side, px, "0.01", reduce_only=random.random() < 0.3))
+            case 3:
+                desk.send(ALICE, trigger(side, random.choice(["sl", "tp"]), px, "0.01"))
+            case 4 if desk.live(ALICE):
+                wanted = random.choice(desk.live(ALICE))
+                cancel(desk.venue, ALICE, wanted.asset, wanted.oid)
+            case 5 if resting := [row for row in desk.live(ALICE) if row.is_resting and row.sz > D("0.001")]:
+                execute(desk.venue, None, random.choice(resting), D(100_000), D("0.001"))
+                settle(desk.venue)
+            case _:
+                desk.clock.now += 5_000
+                desk.move("BTC", random.choice(["98000", "100000", "102000"]))
+        remembered = required_margin(desk.venue, account)
+        desk.venue.books[ALICE].open_oids.resting = None
+        assert required_margin(desk.venue, account) == remembered, step
+        required_margin(desk.venue, account)
