@@ -32,7 +32,8 @@ def order(px: str) -> dict[str, Any]:
 
 def answers(trader: Trader, *pieces: bytes, count: int, pause: float = 0.0) -> list[tuple[int, Any]]:
     """Send the pieces over one connection and read so many answers."""
-    url, found, data = urlsplit(trader.paper.url), [], b""
+    found: list[tuple[int, Any]] = []
+    url, data = urlsplit(trader.paper.url), b""
     with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
         for piece in pieces:
             connection.sendall(piece)
