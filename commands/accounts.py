@@ -1,6 +1,7 @@
-"""`holdfast account`: add accounts, make and approve agent wallets, check the link, try one smallest order."""
+"""`holdfast account`: add accounts with their keys, make and approve agent wallets, check the link, try one smallest order."""
 
 import time
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -9,19 +10,19 @@ import typer
 from commands import home
 from commands.client import Api, connect
 from commands.exits import CommandFailed
-from commands.keys import asked_key
+from commands.keys import asked_api_key, asked_key
 from commands.output import Json, print_fields, print_json, print_rows, say
 from commands.wallets import key_of, require_accepted
 from domain.accounts import AccountRef
-from domain.errors import Refused
 from domain.instruments import Instrument
 from runtime.loading import load_settings
 from runtime.settings import Settings
+from venues.base import Mark
 from venues.hyperliquid.venue import HyperliquidVenue
 from venues.hyperliquid.wallets import HyperliquidWallets, require_address
-from wiring.venues import HYPERLIQUID, hyperliquid
+from wiring.venues import BINANCE, HYPERLIQUID, TITLES, VENUES, NoKeys, connections, hyperliquid
 
-app = typer.Typer(help="Venue accounts and their agent wallets.", no_args_is_help=True)
+app = typer.Typer(help="Venue accounts and their keys.", no_args_is_help=True)
 
 WALLET = "holdfast"
 TRY_TIMEOUT = timedelta(seconds=90)
@@ -40,14 +41,38 @@ def list_accounts(as_json: Json = False) -> None:
 
 @app.command()
 def add(
-    address: Annotated[str, typer.Argument(help="Master address, 0x...; never an agent's.")],
+    address: Annotated[str, typer.Argument(help="Master address, 0x...; never an agent's. None for an API key.")] = "",
+    venue: Annotated[str, typer.Option(help=f"Where: {', '.join(VENUES)}.")] = HYPERLIQUID,
     name: Annotated[str, typer.Option(help="What you call it.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Add an account of the configured network; then make an agent wallet with `account key`."""
+    """Add an account of the configured network. Keys are asked for, and checked with the venue before they are stored.
+
+    Hyperliquid: the address, then `account key` makes an agent wallet. Binance: an API key. AsterDEX: the main wallet's address and
+    the key of its agent, or an API key without an address.
+    """
     settings = load_settings()
-    body = {"venue": HYPERLIQUID, "network": settings.hyperliquid_network.value, "address": require_address(address)}
+    if venue not in VENUES:
+        raise CommandFailed("bad_venue", f"There is no venue {venue}.", f"Choose {', '.join(VENUES)}.")
+    body = {"venue": venue, "network": settings.network_of(venue).value, **_named(venue, address)}
     print_fields(connect(settings).post("/api/accounts", body | ({"name": name} if name else {})), as_json=as_json)
+
+
+def _named(venue: str, address: str) -> dict[str, str]:
+    """Name the account by its address, by its key, or by both."""
+    if venue == HYPERLIQUID:
+        return {"address": require_address(address)}
+    if not address:
+        return asked_api_key(TITLES[venue])
+    if venue == BINANCE:
+        raise CommandFailed(
+            "address_not_taken", "Binance accounts have no address.", "Leave it away; the key is asked for."
+        )
+    return {"address": require_address(address), "agent_key": _agent_key()}
+
+
+def _agent_key() -> str:
+    return asked_key(AGENT_SETTING, "", "Key of the agent wallet")
 
 
 @app.command()
@@ -60,13 +85,22 @@ def key(
     existing: Annotated[bool, typer.Option("--existing", help="Store an approved key; it is asked for.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make a new agent wallet and store it sealed; show what the master has to sign, or sign and send it here."""
+    """Make a new agent wallet and store it sealed; show what the master has to sign, or sign and send it here.
+
+    Of accounts at Binance and AsterDEX a new key is asked for, checked with the venue and stored.
+    """
     settings = load_settings()
     api = connect(settings)
+    found = _account(api, account)
+    if found["venue"] != HYPERLIQUID:
+        has_wallet = found["address"].startswith("0x")
+        new = {"agent_key": _agent_key()} if has_wallet else asked_api_key(TITLES[found["venue"]])
+        print_fields(api.patch(f"/api/accounts/{account}", new), as_json=as_json)
+        return
     venue = _venue(settings)
     try:
         wallets = HyperliquidWallets(venue.client)
-        agent = key_of(asked_key(AGENT_SETTING, "", "Key of the agent wallet")) if existing else wallets.make_agent()
+        agent = key_of(_agent_key()) if existing else wallets.make_agent()
         nonce = wallets.approval_nonce()
         if send:
             master = key_of(asked_key(MASTER_SETTING, "", "Key of the master, used once and not stored"))
@@ -88,17 +122,21 @@ def check(
     agent: Annotated[str, typer.Option(help="Address of the agent wallet; the stored one without.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Ask the venue, read-only, whether the agent wallet may act for the account."""
+    """Ask the venue, read-only, whether the stored key may act for the account, or another agent wallet."""
     settings = load_settings()
-    found = _account(connect(settings), account)
-    venue = _venue(settings)
-    try:
-        report = venue.accounts.check_link(_ref(found), agent or _signer_of(found))
-    finally:
-        venue.close()
-    if not report.ok:
-        raise CommandFailed(report.code, report.sentence)
-    print_fields({"ok": True, "code": report.code, "sentence": report.sentence}, as_json=as_json)
+    api = connect(settings)
+    found = _account(api, account)
+    if agent and found["venue"] == HYPERLIQUID:
+        venue = _venue(settings)
+        try:
+            report = asdict(venue.accounts.check_link(_ref(found), agent))
+        finally:
+            venue.close()
+    else:
+        report = api.get(f"/api/accounts/{account}/link")
+    if not report["ok"]:
+        raise CommandFailed(report["code"], report["sentence"])
+    print_fields({"ok": True, "code": report["code"], "sentence": report["sentence"]}, as_json=as_json)
 
 
 @app.command("test-order")
@@ -110,15 +148,17 @@ def try_order(
 ) -> None:
     """Place one order of the smallest size through the whole system, and close it again."""
     settings = load_settings()
-    network = settings.hyperliquid_network.value
-    if not confirm:
-        typer.confirm(f"Open and close one smallest {coin} position on {network}?", abort=True)
     api = connect(settings)
-    venue = _venue(settings)
+    found = _account(api, account)
+    if not confirm:
+        place = f"{found['venue']} {found['network']}"
+        typer.confirm(f"Open and close one smallest {coin} position on {place}?", abort=True)
+    venues = connections(settings, NoKeys(), home.venue_urls(settings))
     try:
-        size = _smallest(venue.market.instrument(coin), venue, coin)
+        market = venues.directory().of(found["venue"], found["network"]).market
+        size = _smallest(market.instrument(coin), market.mark(coin))
     finally:
-        venue.close()
+        venues.close()
     asked = {
         "kind": "open",
         "coin": coin,
@@ -155,9 +195,9 @@ def _until(api: Api, intent: str, wanted: set[str]) -> dict[str, Any]:
     raise CommandFailed("test_order_slow", f"Intent {intent} is {row['phase']}.", "See `holdfast intent show`.")
 
 
-def _smallest(instrument: Instrument, venue: HyperliquidVenue, coin: str) -> str:
+def _smallest(instrument: Instrument, mark: Mark) -> str:
     """Notional of the smallest order that the venue takes, with room for a moving price."""
-    lot = instrument.lot * venue.market.mark(coin).mark_px
+    lot = instrument.lot * mark.mark_px
     return f"{max(lot, instrument.minimum_notional) * 12 / 10:.2f}"
 
 
@@ -178,11 +218,3 @@ def _ref(found: dict[str, Any]) -> AccountRef:
         network=found["network"],
         address=found["address"],
     )
-
-
-def _signer_of(found: dict[str, Any]) -> str:
-    """Name the agent wallet in use."""
-    signer = found.get("signer")
-    if signer is None:
-        raise Refused("signer_missing", "The account has no agent wallet.", action="Make one: `holdfast account key`.")
-    return str(signer["address"])

@@ -18,15 +18,16 @@ from commands.temporal_checks import temporal_findings
 from domain.errors import HoldfastError
 from runtime.errors import SetupError
 from runtime.secrets import KeyRing, Vault
-from runtime.settings import Settings
+from runtime.settings import Network, Settings
 from storage.postgres import schema
 from storage.postgres.accounts import PostgresAccounts
 from storage.postgres.engine import engine as make_engine
 from storage.postgres.engine import transaction
 from storage.postgres.keys import PostgresSignerBook
 from storage.records import AccountRecord, SignerRecord
-from venues.hyperliquid.venue import HyperliquidVenue
-from wiring.venues import HYPERLIQUID, hyperliquid
+from venues.base import Venue
+from wiring.account_keys import account_keys
+from wiring.venues import HYPERLIQUID, TITLES, VENUES, NoKeys, connections
 
 LEAST_DISK_BYTES = 1_000_000_000
 MOST_SKEW = timedelta(seconds=5)
@@ -47,7 +48,7 @@ def findings(settings: Settings) -> list[Finding]:
         "postgres": _postgres,
         "temporal": lambda found: iter(asyncio.run(temporal_findings(found))),
         "worker": _workers,
-        "venue": _venue,
+        "venue": _venues,
         "accounts": _accounts,
         "api": _api,
     }
@@ -67,8 +68,8 @@ def _answers(part: str, check: Check, settings: Settings) -> Iterator[Finding]:
 
 def _program(settings: Settings) -> Iterator[Finding]:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    network = settings.hyperliquid_network
-    yield well("program", f"Python {version}, profile {settings.holdfast_env}, Hyperliquid {network}.")
+    networks = ", ".join(f"{TITLES[venue]} {settings.network_of(venue)}" for venue in VENUES)
+    yield well("program", f"Python {version}, profile {settings.holdfast_env}, {networks}.")
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:
@@ -160,35 +161,68 @@ def _is_fresh(file: Path) -> bool:
     return age < STALE_HEARTBEAT
 
 
-def _venue(settings: Settings) -> Iterator[Finding]:
-    connection = hyperliquid(settings, home.venue_url(settings))
+def _venues(settings: Settings) -> Iterator[Finding]:
+    """Look at Hyperliquid, and at each other venue that is not on paper, was given an address or has an account."""
+    urls = home.venue_urls(settings)
+    connected = connections(settings, NoKeys(), urls)
     try:
-        instruments = connection.market.instruments()
-        yield well("hyperliquid", f"{connection.config.url} lists {len(instruments)} instruments.")
+        used = _used(settings)
+        for venue in VENUES:
+            network = settings.network_of(venue)
+            is_asked_for = network is not Network.PAPER or settings.is_set(f"{venue}_url") or venue in used
+            if venue == HYPERLIQUID or is_asked_for:
+                yield from _venue(connected.directory().of(venue, network.value), urls[venue])
     finally:
-        connection.close()
+        connected.close()
 
 
-def _accounts(settings: Settings) -> Iterator[Finding]:
-    """Ask the venue whether the agent wallet of each account may act for it."""
-    network = settings.hyperliquid_network.value
-    made = make_engine(home.database_url(settings), pool_size=1, max_overflow=1)
-    connection = hyperliquid(settings, home.venue_url(settings))
+def _venue(venue: Venue, url: str) -> Iterator[Finding]:
     try:
-        signers = PostgresSignerBook(made, Vault(KeyRing.of(settings)))
-        for account in PostgresAccounts(made).active(HYPERLIQUID, network)[:MOST_ACCOUNTS]:
-            known = signers.signers(account.ref.user_id, account.ref.account_id)
-            yield _link(connection, account, [signer for signer in known if signer.retired_at is None])
+        instruments = venue.market.instruments()
+    except HoldfastError as failure:
+        # The next venue is looked at all the same.
+        yield fault(venue.name, failure.code, failure.message, failure.action)
+    else:
+        yield well(venue.name, f"{url or venue.network} lists {len(instruments)} instruments.")
+
+
+def _used(settings: Settings) -> frozenset[str]:
+    """Return the venues that have accounts, as far as the database tells; its own check says what is wrong with it."""
+    try:
+        made = make_engine(home.database_url(settings), pool_size=1, max_overflow=1)
+    except SetupError:
+        return frozenset()
+    try:
+        return frozenset(account.ref.venue for account in PostgresAccounts(made).active())
+    except HoldfastError:
+        return frozenset()
     finally:
-        connection.close()
         made.dispose()
 
 
-def _link(connection: HyperliquidVenue, account: AccountRecord, signers: list[SignerRecord]) -> Finding:
+def _accounts(settings: Settings) -> Iterator[Finding]:
+    """Ask the venue whether the key of each account may act for it."""
+    made = make_engine(home.database_url(settings), pool_size=1, max_overflow=1)
+    keys = KeyRing.of(settings)
+    connected = connections(settings, account_keys(made, keys), home.venue_urls(settings))
+    try:
+        signers = PostgresSignerBook(made, Vault(keys))
+        served = {(venue, settings.network_of(venue).value) for venue in VENUES}
+        known = [one for one in PostgresAccounts(made).active() if (one.ref.venue, one.ref.network) in served]
+        for account in known[:MOST_ACCOUNTS]:
+            kept = signers.signers(account.ref.user_id, account.ref.account_id)
+            venue = connected.directory().of(account.ref.venue, account.ref.network)
+            yield _link(venue, account, [signer for signer in kept if signer.retired_at is None])
+    finally:
+        connected.close()
+        made.dispose()
+
+
+def _link(venue: Venue, account: AccountRecord, signers: list[SignerRecord]) -> Finding:
     if not signers:
         action = f"`holdfast account key {account.ref.account_id}` makes one."
         return fault("account", "signer_missing", f"{account.ref.address} has no agent wallet.", action)
-    report = connection.accounts.check_link(account.ref, signers[0].address)
+    report = venue.accounts.check_link(account.ref, signers[0].address)
     if report.ok and report.code == "ok":
         return well("account", report.sentence)
     return (warning if report.ok else fault)("account", report.code, report.sentence, "See `holdfast account key`.")

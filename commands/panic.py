@@ -13,17 +13,17 @@ from eth_account import Account
 
 from commands import home
 from commands.exits import CommandFailed
-from commands.keys import asked_key
+from commands.keys import asked_api_key, asked_key
 from commands.output import Json, print_json, say
 from domain.accounts import AccountRef, HeldPosition, RestingOrder
 from domain.errors import Retryable
 from domain.instruments import Rounding, floor_size, round_price
 from domain.money import Price, Quantity
 from domain.orders import PANIC_PREFIX, OrderTerms, Side, TimeInForce
+from domain.sizing import within_band
 from runtime.loading import load_settings
-from venues.base import Answer, SigningKey, Verdict
-from venues.hyperliquid.venue import HyperliquidVenue
-from wiring.venues import HYPERLIQUID, hyperliquid
+from venues.base import Answer, SigningKey, Venue, Verdict
+from wiring.venues import BINANCE, HYPERLIQUID, TITLES, VENUES, connections
 
 LIFE = timedelta(seconds=5)
 ROUND = timedelta(seconds=1)
@@ -32,27 +32,54 @@ KEY_SETTING = "HOLDFAST_PANIC_KEY"
 
 
 def panic(
-    account: Annotated[str, typer.Argument(help="Master address of the account, 0x...")],
+    account: Annotated[str, typer.Argument(help="Master address of the account, 0x...; none for an API key.")] = "",
+    venue: Annotated[str, typer.Option(help=f"Where: {', '.join(VENUES)}.")] = HYPERLIQUID,
     key_file: Annotated[str, typer.Option(help="File with the key of an approved agent wallet or of the master.")] = "",
     seconds: Annotated[int, typer.Option(help="Give up after so long.", min=1)] = 120,
     as_json: Json = False,
 ) -> None:
     """Cancel all orders and close all positions of an account, from the venue's truth alone."""
     settings = load_settings()
-    secret = asked_key(KEY_SETTING, key_file, "Private key of the agent wallet or master")
-    signer = SigningKey(address=Account.from_key(secret).address, secret=secret)
-    venue = hyperliquid(settings, home.venue_url(settings))
-    ref = AccountRef(
-        account_id="panic", user_id="", venue=HYPERLIQUID, network=venue.config.network.value, address=account.lower()
-    )
+    if venue not in VENUES or (venue == BINANCE) is bool(account) or (venue == HYPERLIQUID and not account):
+        raise CommandFailed("bad_venue", f"{account or 'No address'} is no account at {venue}.", "See --help.")
+    signer = _signer(venue, account.lower(), key_file)
+    connected = connections(settings, OneKey(signer), home.venue_urls(settings))
+    network = settings.network_of(venue).value
     try:
-        done = Panic(venue, ref, signer).until_flat(timedelta(seconds=seconds))
+        place = connected.directory().of(venue, network)
+        address = account.lower() or (place.key_checks.identify(signer) if place.key_checks else "")
+        ref = AccountRef(account_id="panic", user_id="", venue=venue, network=network, address=address)
+        done = Panic(place, ref, signer, settings.clock_offset).until_flat(timedelta(seconds=seconds))
     finally:
-        venue.close()
+        connected.close()
     if as_json:
         print_json(done)
     else:
         say(f"Flat: {done['cancelled']} orders cancelled, {done['closed']} closes sent.")
+
+
+def _signer(venue: str, account: str, key_file: str) -> SigningKey:
+    """Ask for the key: of a wallet for an account with an address, an API key otherwise."""
+    if not account:
+        given = asked_api_key(TITLES[venue])
+        return SigningKey(address=given["api_key"], secret=given["api_secret"])
+    secret = asked_key(KEY_SETTING, key_file, "Private key of the agent wallet or master")
+    return SigningKey(address=Account.from_key(secret).address, secret=secret, master=account)
+
+
+@dataclass(frozen=True, slots=True)
+class OneKey:
+    """Implements `wiring.venues.Keys` for the one account that is closed."""
+
+    key: SigningKey
+
+    def of_account(self, account: AccountRef) -> SigningKey:  # noqa: ARG002
+        """Return the key."""
+        return self.key
+
+    def of_address(self, venue: str, network: str, address: str) -> SigningKey:  # noqa: ARG002
+        """Return the key."""
+        return self.key
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +95,8 @@ class Counts:
 class Panic:
     """Looks, cancels, closes, and looks again."""
 
-    def __init__(self, venue: HyperliquidVenue, account: AccountRef, key: SigningKey) -> None:
+    def __init__(self, venue: Venue, account: AccountRef, key: SigningKey, clock_offset: timedelta) -> None:
+        self._clock_offset = clock_offset
         self._venue = venue
         self._account = account
         self._key = key
@@ -132,7 +160,7 @@ class Panic:
     def _terms(self, held: HeldPosition, slippage: Decimal) -> OrderTerms:
         instrument = self._venue.market.instrument(held.coin)
         side = held.side.opposite
-        worst = Price(held.mark_px * (1 + slippage * side.sign))
+        worst = Price(held.mark_px * (1 + within_band(slippage, instrument) * side.sign))
         return OrderTerms(
             coin=held.coin,
             side=side,
@@ -154,4 +182,4 @@ class Panic:
         return self._nonce
 
     def _expiry(self) -> datetime:
-        return self._venue.config.now() + LIFE
+        return datetime.now(UTC) + self._clock_offset + LIFE

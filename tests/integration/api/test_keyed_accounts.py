@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +21,7 @@ from runtime.postgres import Postgres
 from runtime.secrets import KeyRing
 from storage.postgres.engine import transaction
 from tests.integration.api.conftest import Api, Served, Temporal, environment_of, serving
-from tests.stack.paper import Paper
+from tests.stack.paper import ROOT, Paper
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +95,7 @@ def test_an_api_key_names_its_account_and_its_secret_is_seen_nowhere(desk: Desk,
     [
         ({"position_mode": "hedge"}, "wrong_position_mode"),
         ({"permissions": {"trade": True, "withdraw": True}}, "key_can_withdraw"),
-        ({"permissions": {"trade": True, "futures": False}}, "key_refused"),
+        ({"permissions": {"trade": True, "futures": False}}, "futures_not_enabled"),
     ],
 )
 def test_a_key_that_does_not_fit_is_refused_in_a_sentence_and_nothing_is_stored(
@@ -190,3 +194,40 @@ def test_a_venue_that_does_not_answer_is_no_verdict_on_a_key(desk: Desk, ann: Ap
         desk.binance.clear_faults()
     assert answer.status_code == 503, answer.text
     assert ann.get("/api/accounts").json()["items"] == []
+
+
+def test_the_command_line_adds_checks_and_rekeys_accounts(desk: Desk, ann: Api, tmp_path: Path) -> None:
+    """Keys come by the environment or a prompt, never as arguments."""
+
+    def holdfast(*arguments: str, **given: str) -> Any:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        access = {"HOLDFAST_HOME": str(tmp_path), "HOLDFAST_API_URL": ann.base_url, "HOLDFAST_API_KEY": ann.key}
+        answer = subprocess.run(
+            [sys.executable, str(ROOT / "cli.py"), *arguments, "--json"],
+            env=kept | access | given,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        return json.loads(answer.stdout)
+
+    key = binance_key(desk)
+    given = {"HOLDFAST_VENUE_API_KEY": key["api_key"], "HOLDFAST_VENUE_API_SECRET": key["api_secret"]}
+    first = holdfast("account", "add", "--venue", "binance", "--name", "mine", **given)
+    assert (first["venue"], first["name"], first["address"][:8]) == ("binance", "mine", "binance:")
+    assert holdfast("account", "check", first["id"])["code"] == "ok"
+
+    agent, main = Account.create(), Account.create().address.lower()
+    desk.aster.post("account", user=main, signer=agent.address.lower())
+    wallet = {"HOLDFAST_AGENT_WALLET_KEY": bytes(agent.key).hex()}
+    second = holdfast("account", "add", main, "--venue", "aster", **wallet)
+    assert second["address"] == main
+
+    other = Account.create()
+    desk.aster.post("account", user=main, signer=other.address.lower())
+    rekeyed = holdfast("account", "key", second["id"], HOLDFAST_AGENT_WALLET_KEY=bytes(other.key).hex())
+    assert rekeyed["signer"]["address"] == other.address.lower()
+    assert holdfast("account", "check", second["id"])["code"] == "ok"

@@ -71,3 +71,27 @@ def test_a_key_that_is_not_approved_ends_with_the_venues_words(holdfast: Holdfas
     assert answer.returncode == Exit.NO
     assert "[not_flat]" in answer.stderr
     assert "approve" in answer.stderr.lower()
+
+
+@pytest.mark.parametrize("venue", ["binance", "aster"])
+def test_panic_closes_at_the_other_venues_as_well(holdfast: Holdfast, tmp_path: Path, venue: str) -> None:
+    """By an API key at Binance, by a wallet's agent at AsterDEX."""
+    with Paper(tmp_path / venue, venue=venue) as paper:
+        agent, owner = Account.create(), Account.create().address.lower()
+        made = paper.post("account", user=owner, signer=agent.address.lower())
+        paper.post("deposit", user=owner, amount="100000")
+        paper.post("trade", user=owner, coin="BTC", sz="0.1", side="buy")
+        paper.post("trade", user=owner, coin="SOL", sz="5", side="buy", px="50")
+        given = {f"{venue.upper()}_URL": paper.url}
+        if venue == "aster":
+            place = [owner]
+            given["HOLDFAST_PANIC_KEY"] = "0x" + bytes(agent.key).hex()
+        else:
+            place = []
+            given |= {"HOLDFAST_VENUE_API_KEY": made["api_key"], "HOLDFAST_VENUE_API_SECRET": made["api_secret"]}
+        answer = holdfast("panic", *place, "--venue", venue, "--json", **given)
+
+        assert answer.returncode == Exit.DONE, answer.stderr
+        assert json.loads(answer.stdout) == {"cancelled": 1, "closed": 1, "flat": True}
+        closes = [order for order in paper.orders(owner) if str(order.get("cloid", "")).startswith("dead")]
+        assert [order["status"] for order in closes] == ["filled"]
