@@ -27,8 +27,10 @@ the end of this page.
 LIVE = """
 ## Against a test network
 
-Set the three variables of a venue and run `pytest tests/contracts/venue -m live`. Cases that must break the venue (lost
-answers, moved prices, other clocks) are skipped there and say so.
+Set the three variables of a venue and run `pytest tests/contracts/venue -m live`. The account needs about 2,000 dollars of test
+money, one-way position mode and nothing else that trades on it: what a case leaves open is cancelled and closed. Cases that
+must break the venue (lost answers, moved prices, other clocks) are skipped there and say so. Requests wait for the venue's
+limits, so a run takes some minutes. `HOLDFAST_LIVE_<VENUE>_URL` names another server, a paper one for instance.
 
 | venue | address | signer | secret |
 |---|---|---|---|

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from venues.aster.client import AsterClient
-from venues.aster.config import AsterConfig
 from venues.aster.wire import paths_of, with_master
 from venues.base import SigningKey
 from venues.fapi.stream import FapiStream, Pace
@@ -16,13 +15,11 @@ class AsterStream(FapiStream):
 
     def __init__(
         self,
-        config: AsterConfig,
+        client: AsterClient,
         keys: Callable[[str], SigningKey],
-        *,
         pace: Pace | None = None,
-        client: AsterClient | None = None,
     ) -> None:
         def named(address: str) -> SigningKey:
             return with_master(keys(address), address)
 
-        super().__init__(client or AsterClient(config), named, paths_of, pace)
+        super().__init__(client, named, paths_of, pace)

@@ -15,6 +15,7 @@ from venues.aster.trading import AsterTrading
 from venues.aster.wire import with_master
 from venues.base import SigningKey
 from venues.fapi.limits import RequestBudget
+from venues.fapi.stream import Pace
 from venues.fapi.traded import TradedCoins
 from venues.fapi.trading import Keys
 
@@ -29,9 +30,9 @@ class AsterVenue:
     accounts: AsterAccounts
     market: AsterMarket
 
-    def stream_of(self, keys: Callable[[str], SigningKey]) -> AsterStream:
+    def stream_of(self, keys: Callable[[str], SigningKey], pace: Pace | None = None) -> AsterStream:
         """Return a user stream for one reader, with the keys of addresses."""
-        return AsterStream(self.config, keys, client=self.client)
+        return AsterStream(self.client, keys, pace)
 
     def close(self) -> None:
         """Close all connections."""

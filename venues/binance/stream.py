@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from venues.base import SigningKey
 from venues.binance.client import BinanceClient
-from venues.binance.config import BinanceConfig
 from venues.binance.wire import paths_of
 from venues.fapi.stream import FapiStream, Pace
 
@@ -16,10 +15,8 @@ class BinanceStream(FapiStream):
 
     def __init__(
         self,
-        config: BinanceConfig,
+        client: BinanceClient,
         keys: Callable[[str], SigningKey],
-        *,
         pace: Pace | None = None,
-        client: BinanceClient | None = None,
     ) -> None:
-        super().__init__(client or BinanceClient(config), keys, paths_of, pace)
+        super().__init__(client, keys, paths_of, pace)

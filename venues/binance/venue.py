@@ -13,6 +13,7 @@ from venues.binance.market import BinanceMarket
 from venues.binance.stream import BinanceStream
 from venues.binance.trading import BinanceTrading
 from venues.fapi.limits import RequestBudget
+from venues.fapi.stream import Pace
 from venues.fapi.traded import TradedCoins
 from venues.fapi.trading import Keys
 
@@ -27,9 +28,9 @@ class BinanceVenue:
     accounts: BinanceAccounts
     market: BinanceMarket
 
-    def stream_of(self, keys: Callable[[str], SigningKey]) -> BinanceStream:
+    def stream_of(self, keys: Callable[[str], SigningKey], pace: Pace | None = None) -> BinanceStream:
         """Return a user stream for one reader, with the keys of addresses."""
-        return BinanceStream(self.config, keys, client=self.client)
+        return BinanceStream(self.client, keys, pace)
 
     def close(self) -> None:
         """Close all connections."""

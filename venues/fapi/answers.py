@@ -27,6 +27,7 @@ BAD_SHAPE = (KeyError, TypeError, ValueError, AttributeError, IndexError, Overfl
 _LIMITED = frozenset({418, 429})
 # A firewall's answer and a time-out prove nothing, whatever code stands in them.
 _UNPROVEN_STATUS = frozenset({403, 408})
+_STATUSES = frozenset({"NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
 _UNFILLED = {"IOC": "ioc_no_match", "FOK": "ioc_no_match", "GTX": "post_only_would_match"}
 
 
@@ -46,6 +47,8 @@ def sort_order(dialect: Dialect, reply: Reply) -> Answer:
 
 def _of_order(row: Mapping[str, Any]) -> Answer:
     oid, status = str(int(row["orderId"])), row["status"]
+    if status not in _STATUSES:
+        raise ValueError(f"the unknown status {status!r}")
     filled = Quantity(parse_decimal(str(row["executedQty"])))
     average = parse_decimal(str(row.get("avgPrice") or "0"))
     if status in {"EXPIRED", "REJECTED", "EXPIRED_IN_MATCH"} and not filled:

@@ -73,7 +73,7 @@ class AsterRig(FapiRig):
     def stream_of(self, desk: Desk, keys: Mapping[str, SigningKey]) -> AsterStream:
         """The user streams."""
         venue: Any = desk.venue
-        return AsterStream(venue.config, lambda address: keys[address], pace=QUICK, client=venue.client)
+        return venue.stream_of(lambda address: keys[address], QUICK)
 
 
 class AsterKeyRig(AsterRig):

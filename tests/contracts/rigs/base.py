@@ -98,6 +98,10 @@ class Rig(ABC):
         """The paper server to start."""
         return cls.venue or cls.name
 
+    def reason(self, case: int) -> str:
+        """Why the venue cannot have a case; empty when it can."""
+        return self.absent.get(case, "")
+
     def leave(self, desk: Desk) -> None:
         """Tidy up what a case leaves behind, where that costs anybody anything."""
         del desk

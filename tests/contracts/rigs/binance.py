@@ -48,4 +48,4 @@ class BinanceRig(FapiRig):
     def stream_of(self, desk: Desk, keys: Mapping[str, SigningKey]) -> BinanceStream:
         """The user streams."""
         venue: Any = desk.venue
-        return BinanceStream(venue.config, lambda address: keys[address], pace=QUICK, client=venue.client)
+        return venue.stream_of(lambda address: keys[address], QUICK)

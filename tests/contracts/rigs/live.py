@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, ClassVar, NoReturn, cast
 from urllib.parse import urlsplit
 
@@ -22,22 +23,26 @@ from tests.contracts.rigs.base import Connection, Link, Reads, Rig
 from tests.contracts.rigs.desk import Desk
 from tests.contracts.rigs.fapi import QUICK as FAPI_PACE
 from tests.contracts.rigs.hyperliquid import QUICK as HYPERLIQUID_PACE
+from tests.contracts.rigs.known import PAPER_RIGS
 from tests.contracts.rigs.server import PaperServer
 from venues.aster import venue as aster
 from venues.aster.config import AsterConfig
-from venues.aster.stream import AsterStream
-from venues.base import SigningKey, StreamEvent
+from venues.base import SigningKey, StreamEvent, UserStream
 from venues.binance import venue as binance
 from venues.binance.config import BinanceConfig
-from venues.binance.stream import BinanceStream
+from venues.fapi.limits import RequestBudget as FapiBudget
 from venues.hyperliquid import venue as hyperliquid
 from venues.hyperliquid.config import HyperliquidConfig
+from venues.hyperliquid.limits import RequestBudget as HyperliquidBudget
 from venues.hyperliquid.stream import HyperliquidStream
 
 LIVE_VENUES = ("hyperliquid", "binance", "aster", "aster_v1")
 LIVE_CASES = frozenset(
     {1, 2, 3, 4, 5, 10, 12, 20, 22, 23, 25, 30, 34, 38, 41, 42, 44, 60, 61, 62, 63, 70, 71, 72, 74, 86, 96, 97, 98}
 )
+LOOPBACK = {"127.0.0.1", "localhost"}
+PATIENCE = timedelta(seconds=8)
+BUDGET, WEIGHT = 1_000_000, 1200
 NAMES = ("ADDRESS", "SIGNER", "SECRET")
 
 
@@ -73,20 +78,6 @@ def live_rig(venue: str) -> Rig:
     return LiveRig(venue, found)
 
 
-def connected(venue: str, found: Given, settings: Mapping[str, Any]) -> Connection:
-    """Connect an adapter to the test network."""
-    host = urlsplit(found.url).hostname
-    network = "paper" if host in {"127.0.0.1", "localhost"} else "testnet"
-    more: dict[str, Any] = {"network": network, "url": found.url, "timeout": timedelta(seconds=8), **settings}
-    match venue:
-        case "hyperliquid":
-            return hyperliquid.connect(HyperliquidConfig(**more))
-        case "binance":
-            return binance.connect(BinanceConfig(**more), lambda _: found.key)
-        case _:
-            return aster.connect(AsterConfig(**more), lambda _: found.key)
-
-
 class LiveRig(Rig):
     """One account at a test network."""
 
@@ -97,6 +88,14 @@ class LiveRig(Rig):
     def __init__(self, venue: str, found: Given) -> None:
         self._venue = venue
         self._given = found
+        is_ours = urlsplit(found.url).hostname in LOOPBACK
+        # One budget for all cases, as for all users behind an address; it waits for the venue's next minute.
+        self._network = "paper" if is_ours else "testnet"
+        self._budget = (BUDGET if is_ours else WEIGHT, timedelta(seconds=70))
+
+    def reason(self, case: int) -> str:
+        """The venue has no more at its test network than at our paper server."""
+        return PAPER_RIGS[self._venue].absent.get(case, "")
 
     @property
     def is_live(self) -> bool:
@@ -113,27 +112,41 @@ class LiveRig(Rig):
         del money
         if not is_linked or url:
             _not_here()
-        network = "testnet"
         account = AccountRef(
-            account_id="account", user_id="user", venue=self._venue, network=network, address=self._given.address
+            account_id="account", user_id="user", venue=self._venue, network=self._network, address=self._given.address
         )
-        venue = connected(self._venue, self._given, settings)
+        venue = self._connect({"network": self._network, "url": self._given.url, "timeout": PATIENCE} | settings)
         return Desk(rig=self, venue=venue, key=self._given.key, account=account, owner=self._given.address)
+
+    def _connect(self, settings: dict[str, Any]) -> Connection:
+        key = self._given.key
+        match self._venue:
+            case "hyperliquid":
+                return hyperliquid.connect(HyperliquidConfig(**settings), self._hyperliquid_budget)
+            case "binance":
+                return binance.connect(BinanceConfig(**settings), lambda _: key, self._fapi_budget)
+            case _:
+                return aster.connect(AsterConfig(**settings), lambda _: key, self._fapi_budget)
+
+    @cached_property
+    def _hyperliquid_budget(self) -> HyperliquidBudget:
+        return HyperliquidBudget(*self._budget)
+
+    @cached_property
+    def _fapi_budget(self) -> FapiBudget:
+        return FapiBudget(*self._budget)
 
     def stream(self, *desks: Desk) -> AsyncGenerator[StreamEvent, None]:
         """Follow the account."""
         if len(desks) > 1:
             _not_here()
         (desk,) = desks
-        config, key = desk.venue.config, self._given.key
-        stream: Any
-        match self._venue:
-            case "hyperliquid":
-                stream = HyperliquidStream(config, HYPERLIQUID_PACE)
-            case "binance":
-                stream = BinanceStream(config, lambda _: key, pace=FAPI_PACE)
-            case _:
-                stream = AsterStream(config, lambda _: key, pace=FAPI_PACE)
+        venue: Any = desk.venue
+        stream: UserStream = (
+            HyperliquidStream(venue.config, HYPERLIQUID_PACE)
+            if self._venue == "hyperliquid"
+            else venue.stream_of(lambda _: self._given.key, FAPI_PACE)
+        )
         return cast("AsyncGenerator[StreamEvent, None]", stream.events((desk.account.address,)))
 
     def bad_link(self, kind: str, desk: Desk) -> Link:

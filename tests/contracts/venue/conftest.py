@@ -49,7 +49,7 @@ def case_number(request: pytest.FixtureRequest, record_property) -> int:
 @pytest.fixture
 def rig(started_rig: Rig, case_number: int) -> Iterator[Rig]:
     """The venue, as at its start."""
-    if reason := started_rig.absent.get(case_number):
+    if reason := started_rig.reason(case_number):
         pytest.skip(f"not applicable: {reason}")
     if started_rig.is_live and case_number not in LIVE_CASES:
         pytest.skip("needs a paper server: it moves prices, loses answers, turns clocks or counts money")

@@ -26,7 +26,7 @@ def strict(rig_name: str, case_number: int, tmp_path_factory: pytest.TempPathFac
     made = PAPER_RIGS[rig_name]
     with PaperServer(tmp_path_factory.mktemp("strict"), made.paper_venue(), limits="on") as server:
         rig = made(server)
-        if reason := rig.absent.get(case_number):
+        if reason := rig.reason(case_number):
             pytest.skip(f"not applicable: {reason}")
         rig.reset()
         yield rig

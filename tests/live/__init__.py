@@ -1,0 +1,1 @@
+"""What the tests against test networks need, checked without one."""
