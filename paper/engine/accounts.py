@@ -10,6 +10,7 @@ from enum import StrEnum
 from paper.engine.orders import Order
 
 ZERO = Decimal(0)
+UNIFIED = "unifiedAccount"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,10 +151,18 @@ class Account:
     token_costs: dict[str, Decimal] = field(default_factory=dict)
     days: dict[str, DayVolume] = field(default_factory=dict)
     abstraction: str = "disabled"
+    dex_abstraction: bool | None = None
+    actions_day: str = ""
+    actions_today: int = 0
     own_code: str = ""
     referred_by: str = ""
     signers: tuple[str, ...] = ()
     threshold: int = 0
+
+    @property
+    def is_unified(self) -> bool:
+        """Whether one balance backs perpetuals and spot; it is kept as `cash`."""
+        return self.abstraction == UNIFIED
 
     def szi(self, coin: str) -> Decimal:
         """Return the signed position in a coin."""
@@ -221,6 +230,11 @@ class AccountBooks:
         """Let a client id be used once more: a modify keeps the one of the order it replaces."""
         if cloid is not None:
             self.released.add(cloid)
+
+
+def unify(account: Account) -> None:
+    """Put what a unified account has earned or spent on spot into its one balance."""
+    account.cash, account.spot_usdc = account.cash + account.spot_usdc, ZERO
 
 
 SNAPSHOT_MS = 180_000

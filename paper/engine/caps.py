@@ -6,14 +6,16 @@ from decimal import Decimal
 
 from paper.engine.accounts import Account
 from paper.engine.errors import OrderRefused
+from paper.engine.interest import is_capped
 from paper.engine.market import Market
 from paper.engine.matching import would_match
 from paper.engine.orders import Order, Status, Tif
+from paper.engine.settings import Settings
 from paper.engine.venue import PaperVenue
 
 # From which maximum leverage a market order may be how large (USD); a limit order ten times as much.
-LARGEST_MARKET_ORDERS = (
-    (25, Decimal(30_000_000)),
+TOP_LEVERAGE = 25
+LARGEST_BELOW = (
     (20, Decimal(5_000_000)),
     (10, Decimal(2_000_000)),
     (1, Decimal(500_000)),
@@ -22,23 +24,28 @@ LIMIT_FACTOR = 10
 TAKING = {Tif.IOC, Tif.FRONTEND_MARKET, Tif.LIQUIDATION_MARKET}
 
 
-def largest_market_order(max_leverage: int) -> Decimal:
+def largest_market_orders(settings: Settings) -> list[tuple[int, Decimal]]:
+    """Return the largest value of a market order (USD) by the maximum leverage from which on it holds."""
+    return [(TOP_LEVERAGE, settings.largest_market_order), *LARGEST_BELOW]
+
+
+def largest_market_order(settings: Settings, max_leverage: int) -> Decimal:
     """Return the largest value of a market order in a coin (USD)."""
-    return next(value for leverage, value in LARGEST_MARKET_ORDERS if max_leverage >= leverage)
+    return next(value for leverage, value in largest_market_orders(settings) if max_leverage >= leverage)
 
 
 def check_caps(venue: PaperVenue, account: Account, order: Order) -> None:
     """Refuse an opening order that is too large for the coin, its margin tier or its open interest."""
     market = venue.markets[order.coin]
     if venue.settings.order_value_caps:
-        _check_value_cap(market, order)
+        _check_value_cap(venue.settings, market, order)
     _check_tier(venue, account, market, order)
-    if market.open_interest_cap is not None:
+    if market.open_interest_cap is not None or market.open_interest_growth is not None:
         _check_open_interest(venue, account, market, order)
 
 
-def _check_value_cap(market: Market, order: Order) -> None:
-    largest = largest_market_order(market.perp.max_leverage)
+def _check_value_cap(settings: Settings, market: Market, order: Order) -> None:
+    largest = largest_market_order(settings, market.perp.max_leverage)
     if order.tif not in TAKING:
         largest *= LIMIT_FACTOR
     if order.sz * order.limit_px > largest:
@@ -58,21 +65,16 @@ def _check_tier(venue: PaperVenue, account: Account, market: Market, order: Orde
         raise OrderRefused(text, Status.PERP_MAX_POSITION_REJECTED)
 
 
-def open_interest(venue: PaperVenue, coin: str) -> Decimal:
-    """Return the users' positions in a coin, long and short added up."""
-    return sum((abs(account.szi(coin)) for account in venue.accounts.values()), Decimal(0))
-
-
-def is_capped(venue: PaperVenue, market: Market) -> bool:
-    """Tell whether a coin has reached its open-interest cap."""
-    cap = market.open_interest_cap
-    return cap is not None and open_interest(venue, market.perp.coin) * market.mark >= cap
-
-
 def _check_open_interest(venue: PaperVenue, account: Account, market: Market, order: Order) -> None:
     szi = account.szi(order.coin)
     after = szi + (order.sz if order.is_buy else -order.sz)
-    if abs(after) <= abs(szi) or not is_capped(venue, market):
+    if abs(after) <= abs(szi):
+        return
+    growth = market.open_interest_growth
+    if growth is not None and (abs(after) - abs(szi)) * market.mark > growth:
+        text = "Order would increase open interest too quickly"
+        raise OrderRefused(text, Status.OPEN_INTEREST_INCREASE_REJECTED)
+    if not is_capped(venue, market):
         return
     if would_match(venue, order):
         is_flip = szi * after < 0

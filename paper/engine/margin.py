@@ -65,22 +65,31 @@ def cross_maintenance(venue: PaperVenue, account: Account) -> Decimal:
     return sum((maintenance(venue, p) for p in account.positions.values() if p.is_cross), ZERO)
 
 
-def required_margin(venue: PaperVenue, account: Account, extra: Extra | None = None) -> Decimal:
+def required_margin(
+    venue: PaperVenue, account: Account, extra: Extra | None = None, *, with_orders: bool = True
+) -> Decimal:
     """Return the initial margin of positions and of resting orders that would increase them.
 
     Per coin the worse of all buys filling and all sells filling counts; reduce-only orders and triggers hold nothing.
     """
-    resting = _resting(venue, account)
+    resting = _resting(venue, account) if with_orders else {}
     if extra is not None:
         key = (extra.coin, extra.is_buy)
         resting = resting | {key: resting.get(key, ZERO) + extra.sz}
     coins = {*(coin for coin, _ in resting), *account.positions}
-    return sum((_coin_margin(venue, account, coin, resting) for coin in coins), ZERO)
+    bound = sum((_coin_margin(venue, account, coin, resting) for coin in coins), ZERO)
+    return bound + _spot_bids(venue, account) if account.is_unified else bound
+
+
+def _spot_bids(venue: PaperVenue, account: Account) -> Decimal:
+    """Return the USDC that a unified account's resting spot orders need."""
+    bids = (o for o in venue.open_orders(account.address) if o.is_buy and o.asset in venue.spot_assets)
+    return sum((order.sz * order.limit_px for order in bids), ZERO)
 
 
 def _resting(venue: PaperVenue, account: Account) -> dict[tuple[str, bool], Decimal]:
     """Return what rests and may add to positions, by coin and side."""
-    if account.address not in venue.books:
+    if account.address not in venue.books or not venue.settings.resting_orders_hold_margin:
         return {}
     orders = venue.books[account.address].open_oids
     if orders.resting is None:
@@ -116,7 +125,7 @@ def free_margin(venue: PaperVenue, account: Account) -> Decimal:
 def withdrawable(venue: PaperVenue, account: Account) -> Decimal:
     """Return what may leave: equity less the larger of the bound margin and a tenth of the notional."""
     isolated = sum((position_margin(venue, p) for p in account.positions.values() if not p.is_cross), ZERO)
-    bound = required_margin(venue, account) + isolated
+    bound = required_margin(venue, account, with_orders=venue.settings.withdrawable_after_orders) + isolated
     kept = max(bound, TRANSFER_FRACTION * total_notional(venue, account))
     return max(min(account_value(venue, account) - kept, cross_value(venue, account)), ZERO)
 

@@ -41,6 +41,7 @@ class Market:
     mark: Decimal = ZERO
     oracle: Decimal = ZERO
     open_interest_cap: Decimal | None = None
+    open_interest_growth: Decimal | None = None
     is_delisted: bool = False
     triggers: dict[int, None] = field(default_factory=dict)
     tape: deque[Trade] = field(default_factory=lambda: deque(maxlen=200))

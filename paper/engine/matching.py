@@ -8,6 +8,7 @@ from paper.engine.changes import CancelledByVenue
 from paper.engine.liquidity import Level
 from paper.engine.market import Market
 from paper.engine.orders import Order, Status
+from paper.engine.standing import obstacle
 from paper.engine.trades import close_order, execute
 from paper.engine.venue import PaperVenue
 
@@ -67,12 +68,32 @@ def _meet_user(venue: PaperVenue, taker: Order, maker: Order) -> None:
     sz = min(taker.sz, reducible(venue, maker))
     if maker.user == taker.user and taker.self_trade != "none":
         for own in _prevented(taker, maker):
-            close_order(venue, own, Status.SELF_TRADE_CANCELED)
-            venue.changes.events.append(CancelledByVenue(user=own.user, coin=own.coin, oid=own.oid))
+            _drop(venue, own, Status.SELF_TRADE_CANCELED)
     elif sz <= 0:
         close_order(venue, maker, Status.REDUCE_ONLY_CANCELED)
+    elif (status := obstacle(venue, maker, sz)) is not None:
+        _drop(venue, maker, status)
     else:
         execute(venue, taker, maker, maker.limit_px, sz)
+
+
+def _drop(venue: PaperVenue, order: Order, status: Status) -> None:
+    """Cancel an order in its user's stead; children that wait for it go, too, or wake when it had begun to fill."""
+    close_order(venue, order, status)
+    venue.changes.events.append(CancelledByVenue(user=order.user, coin=order.coin, oid=order.oid))
+    wakes = status is Status.MARGIN_CANCELED and order.filled_sz > 0
+    for child in venue.open_orders(order.user):
+        if child.parent == order.oid and child.is_waiting_for_parent:
+            if wakes:
+                _wake(venue, child)
+            else:
+                close_order(venue, child, Status.CANCELED)
+
+
+def _wake(venue: PaperVenue, child: Order) -> None:
+    child.is_waiting_for_parent = False
+    venue.markets[child.coin].triggers[child.oid] = None
+    venue.note(child)
 
 
 def _prevented(taker: Order, maker: Order) -> list[Order]:
@@ -108,6 +129,9 @@ def _fill_side(venue: PaperVenue, market: Market, *, is_bid: bool) -> None:
             if sz <= 0:
                 close_order(venue, order, Status.REDUCE_ONLY_CANCELED)
                 break
+            if (status := obstacle(venue, order, sz)) is not None:
+                _drop(venue, order, status)
+                break
             market.liquidity.take(sz, is_bid=not is_bid, now_ms=now)
             execute(venue, None, order, order.limit_px, sz)
             _shorten(simulated, sz)
@@ -129,9 +153,7 @@ def _after_fill(venue: PaperVenue, order: Order) -> None:
         if order.trigger is not None and order.group and other.group == order.group and other.trigger is not None:
             close_order(venue, other, Status.SIBLING_FILLED_CANCELED)
         elif other.parent == order.oid:
-            other.is_waiting_for_parent = False
-            venue.markets[other.coin].triggers[other.oid] = None
-            venue.note(other)
+            _wake(venue, other)
 
 
 def _shrink_reduce_only(venue: PaperVenue, user: str, coin: str) -> None:

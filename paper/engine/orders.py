@@ -46,6 +46,7 @@ class Status(StrEnum):
     POSITION_INCREASE_AT_CAP_REJECTED = "positionIncreaseAtOpenInterestCapRejected"
     POSITION_FLIP_AT_CAP_REJECTED = "positionFlipAtOpenInterestCapRejected"
     TOO_AGGRESSIVE_AT_CAP_REJECTED = "tooAggressiveAtOpenInterestCapRejected"
+    OPEN_INTEREST_INCREASE_REJECTED = "openInterestIncreaseRejected"
     INSUFFICIENT_SPOT_BALANCE_REJECTED = "insufficientSpotBalanceRejected"
     ORACLE_REJECTED = "oracleRejected"
     PERP_MAX_POSITION_REJECTED = "perpMaxPositionRejected"

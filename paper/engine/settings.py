@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,18 +28,18 @@ class Settings:
     impact: Decimal = Decimal("0.5")
     """By how much of the distance that users' trades reached the simulated book follows them; 0 turns the impact off."""
     price_band: Decimal = Decimal("0.8")
-    """Largest distance of a limit from the mark, as a fraction."""
+    """Largest distance of a limit from the mark, as a fraction; 0.95 has been seen, too."""
     cancel_delay_s: Decimal = Decimal(0)
     """Every cancel waits so long before it runs."""
-    gtc_partial_status: str = "filled"
+    gtc_partial_status: Literal["filled", "resting"] = "filled"
     """filled | resting: the status of a GTC order that filled in part and rests."""
-    duplicate_cloid: str = "accept"
+    duplicate_cloid: Literal["accept", "reject"] = "accept"
     """accept | reject a cloid that the account has used before."""
     expired_consumes_nonce: bool = True
     """Whether an action that came too late uses up its nonce."""
-    position_tpsl_status: str = "waitingForTrigger"
+    position_tpsl_status: Literal["waitingForTrigger", "resting"] = "waitingForTrigger"
     """waitingForTrigger (no oid) | resting."""
-    position_tpsl_without_position: str = "reject"
+    position_tpsl_without_position: Literal["reject", "accept"] = "reject"
     """reject | accept whole-position triggers while flat."""
     trigger_must_reduce: bool = False
     """Whether a TP/SL that is not reduce-only is refused before matching."""
@@ -49,18 +49,44 @@ class Settings:
     """Whether approving the zero address under a name revokes the agent of that name."""
     throttled_counts: bool = False
     """Whether a request refused for the address limit restarts the ten-second window."""
+    extra_weight_unit: int = 1
+    """Weight of every twenty rows (of candles sixty) that a long answer has more."""
+    retry_after: bool = False
+    """Whether a 429 says in `Retry-After` how many seconds it will last."""
+    ws_users: int = 15
+    """How many users an address of the network may follow over its streams; the documents say 10."""
     cancel_bonus: int = 100_000
     """How many cancels more than other requests an address may send, at most as many again as its limit."""
-    prevalidation: str = "per_order"
+    prevalidation: Literal["per_order", "batch"] = "per_order"
     """per_order | batch: whether a bad tick or a price too far off refuses the one order or the whole batch."""
+    action_hash: Literal["canonical", "as_sent"] = "canonical"
+    """canonical | as_sent: whether a signature has to fit the action as the venue writes it or as it was sent."""
     order_value_caps: bool = True
     """Whether orders above the largest value for the coin's leverage are refused."""
+    largest_market_order: Decimal = Decimal(30_000_000)
+    """Largest market order (USD) in coins of 25x and more; 15,000,000 in older documents."""
+    resting_orders_hold_margin: bool = True
+    """Whether resting orders that would add to a position bind initial margin."""
+    withdrawable_after_orders: bool = True
+    """Whether the margin of resting orders is taken off `withdrawable`."""
+    flip_direction: Literal["arrow", "open"] = "arrow"
+    """arrow (`Long > Short`) | open (`Open Short`): the `dir` of a fill that turns a position round."""
+    liquidation_direction: Literal["backstop", "always", "never"] = "backstop"
+    """backstop | always | never: which fills of a liquidation say `Liquidated Cross Long` and the like in `dir`."""
     schedule_cancel_volume: Decimal = Decimal(1_000_000)
     """Volume (USD) an account needs for scheduleCancel; 0 lets everybody."""
     sub_account_volume: Decimal = Decimal(100_000)
     """Volume (USD) an account needs for its first sub-account; 0 lets everybody."""
     sub_account_limit: int = 10
     """How many sub-accounts a master may have; 50 at most on the real venue."""
+    builder_refusal: Literal["action", "per_order"] = "action"
+    """action | per_order: whether a fee that was not approved refuses the whole action or each of its orders."""
+    agent_life_days: int = 90
+    """How long an agent lives that was approved without an end."""
+    agent_grace_ms: int = 0
+    """How long an agent still works after its end; a quarter of an hour has been seen."""
+    retired_agent_error: Literal["does_not_exist", "must_deposit"] = "does_not_exist"
+    """does_not_exist | must_deposit: what an agent is told that was replaced, revoked or has run out."""
     prune_unfunded_agents: bool = True
     """Whether a master without any money loses its agents."""
     agent_removal_ms: int = 5_000
@@ -79,12 +105,14 @@ class Settings:
     """The part of a vault that its leader must hold; 0 lifts the rule."""
     vault_commission: Decimal = Decimal("0.1")
     """The leader's part of a follower's profit."""
-    twap_minimum_rule: str = "total"
+    twap_minimum_rule: Literal["total", "per_minute"] = "total"
     """total | per_minute: whether a TWAP needs $100 in all (2026) or $10 a minute (before)."""
     twap_longest_minutes: int = 10_080
     """Longest TWAP: seven days (2026); 1,440 before."""
     twap_slice_ms: int = 30_000
     """Time between the slices of a TWAP."""
+    unified_daily_actions: int = 50_000
+    """How many actions a unified account may send in a UTC day."""
     adl: bool = False
     """Whether the other side of a bankrupt position is deleveraged; off, the simulated liquidator bears it."""
     liquidation_part_ntl: Decimal = Decimal(100_000)
@@ -93,6 +121,8 @@ class Settings:
     """Whether today's volume counts for the fee tier at once; off, tiers change at 00:00 UTC."""
     exchange_daily_volume: Decimal = Decimal(10_000_000_000)
     """The venue's volume of a day (USD), against which a maker's share is taken for rebates."""
+    order_updates_snapshot: bool = False
+    """Whether orderUpdates begins with the open orders."""
     web_data2: bool = False
     """Whether the old webData2 stream is served; the mainnet refuses it."""
     fill_without_cloid: bool = False
@@ -119,11 +149,15 @@ class Settings:
         return {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}
 
 
-def _converted(name: str, value: Any, kind: type) -> Any:
+def _converted(name: str, value: Any, kind: Any) -> Any:
     if kind is Decimal and isinstance(value, int | float | str) and not isinstance(value, bool):
         return Decimal(str(value))
     if kind is int and isinstance(value, int) and not isinstance(value, bool):
         return value
+    if get_origin(kind) is Literal:
+        if value in get_args(kind):
+            return value
+        raise ValueError(f"Setting {name!r} is one of {', '.join(get_args(kind))}, not {value!r}.")
     if kind in {bool, str} and isinstance(value, kind):
         return value
     raise ValueError(f"Setting {name!r} wants {kind.__name__}, not {value!r}.")

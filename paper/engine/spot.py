@@ -7,6 +7,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from paper.engine.accounts import Account
 from paper.engine.instruments import Perp, Tier
+from paper.engine.margin import withdrawable
 from paper.engine.venue import PaperVenue
 
 USDC = "USDC"
@@ -128,6 +129,8 @@ def take_token(account: Account, token: str, amount: Decimal) -> Decimal:
 
 def balance(account: Account, token: str) -> Decimal:
     """Return what an account has of a token, held or not."""
+    if token == USDC and account.is_unified:
+        return account.cash + account.spot_usdc
     return account.spot_usdc if token == USDC else account.tokens.get(token, ZERO)
 
 
@@ -146,4 +149,6 @@ def held(venue: PaperVenue, account: Account, token: str) -> Decimal:
 
 def available(venue: PaperVenue, account: Account, token: str) -> Decimal:
     """Return what an account may spend of a token."""
+    if token == USDC and account.is_unified:
+        return withdrawable(venue, account) + account.spot_usdc
     return balance(account, token) - held(venue, account, token)

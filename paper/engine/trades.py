@@ -9,6 +9,7 @@ from paper.engine.accounts import Account, Fill, Liquidation, Position
 from paper.engine.fees import count_volume
 from paper.engine.market import SIMULATED_USER, Trade
 from paper.engine.orders import Order, Status
+from paper.engine.settings import Settings
 from paper.engine.spot import SPOT_BUILDER_SIDE_IS_BUY, trade_token
 from paper.engine.venue import PaperVenue
 
@@ -138,7 +139,9 @@ def hand_over(venue: PaperVenue, account: Account, wanted: Handover, liquidated:
     """Change a position past the book, without a fee; `liquidated` names whose liquidation it is, if not its own."""
     tid, digest = venue.take_trade()
     position = account.positions[wanted.coin]
-    start, kind = position.szi, "Cross" if position.is_cross else "Isolated"
+    start, named = position.szi, wanted.direction or liquidation_direction(position.szi, is_cross=position.is_cross)
+    if not wanted.direction and venue.settings.liquidation_direction == "never":
+        named = direction(start, wanted.signed, venue.settings)
     closed_pnl = apply_to_position(venue, account, wanted.coin, wanted.signed, wanted.px)
     venue.counterparty -= closed_pnl
     mark = venue.mark(wanted.coin)
@@ -150,7 +153,7 @@ def hand_over(venue: PaperVenue, account: Account, wanted: Handover, liquidated:
         is_buy=wanted.signed > 0,
         time=venue.now(),
         start_position=start,
-        direction=wanted.direction or f"Liquidated {kind} {'Long' if start > 0 else 'Short'}",
+        direction=named,
         closed_pnl=closed_pnl,
         hash=digest,
         oid=venue.take_oid(),
@@ -228,13 +231,20 @@ def _increase(account: Account, position: Position, signed: Decimal, px: Decimal
         position.collateral += added
 
 
-def direction(start: Decimal, signed: Decimal) -> str:
+def direction(start: Decimal, signed: Decimal, settings: Settings) -> str:
     """Name a fill as the venue does, from the position before it."""
     if start * signed >= 0:
         return "Open Long" if signed > 0 else "Open Short"
+    if abs(signed) > abs(start) and settings.flip_direction == "open":
+        return "Open Short" if start > 0 else "Open Long"
     if abs(signed) > abs(start):
         return "Long > Short" if start > 0 else "Short > Long"
     return "Close Long" if start > 0 else "Close Short"
+
+
+def liquidation_direction(start: Decimal, *, is_cross: bool) -> str:
+    """Name a fill of a liquidation by what was liquidated."""
+    return f"Liquidated {'Cross' if is_cross else 'Isolated'} {'Long' if start > 0 else 'Short'}"
 
 
 def _book(venue: PaperVenue, account: Account, order: Order, match: Match, *, crossed: bool) -> _Booked:
@@ -255,13 +265,16 @@ def _book(venue: PaperVenue, account: Account, order: Order, match: Match, *, cr
             fee_coin=token.fee_coin,
         )
     start = account.szi(order.coin)
+    is_cross = order.coin not in account.positions or account.positions[order.coin].is_cross
     closed_pnl = apply_to_position(venue, account, order.coin, signed, match.px)
     rate = rates.taker if crossed else rates.maker
     fee = (notional * rate).quantize(CENT_MILLIONTH, rounding=ROUND_DOWN) + builder
     account.cash -= fee
     venue.fee_income += fee
     venue.counterparty -= closed_pnl
-    named = direction(start, signed)
+    named = direction(start, signed, venue.settings)
+    if order.is_liquidation and venue.settings.liquidation_direction == "always":
+        named = liquidation_direction(start, is_cross=is_cross)
     return _Booked(start=start, direction=named, closed_pnl=closed_pnl, fee=fee, builder_fee=builder)
 
 

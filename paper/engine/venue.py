@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from paper.engine.accounts import Account, AccountBooks, AccountKind, LedgerUpdate, LeverageChoice, remember
+from paper.engine.accounts import Account, AccountBooks, AccountKind, LedgerUpdate, LeverageChoice, remember, unify
 from paper.engine.changes import Changes, FundingRate, OrderChanged
 from paper.engine.fees import Fees
 from paper.engine.instruments import Perp
@@ -173,6 +173,8 @@ class PaperVenue:
         """Hand over what changed, and keep copies of the changed accounts for lagging reads."""
         now = self.now()
         for address in self.changes.accounts:
+            if self.accounts[address].is_unified:
+                unify(self.accounts[address])
             remember(self.accounts[address], self.books[address], now)
         self.block_ms = None
         done, self.changes = self.changes, Changes()

@@ -21,6 +21,7 @@ from paper.hyperliquid.parsing import address, cloid, order_request, typed
 from paper.hyperliquid.wire import bare
 
 Json = dict[str, Any]
+UNAPPROVED = "Builder fee has not been approved."
 Handler = Callable[[Node, Account, Json, Origin], Json]
 
 
@@ -57,14 +58,19 @@ def _context(account: Account, action: Json, origin: Origin) -> ActionContext:
         return context
     name, fee = address(typed(builder, dict).get("b")), typed(builder.get("f"), int)
     if fee > account.builder_fees.get(name, 0):
-        raise ActionRefused("Builder fee has not been approved.")
+        raise ActionRefused(UNAPPROVED)
     return replace(context, builder=name, builder_fee=fee)
 
 
 def place_orders(node: Node, account: Account, action: Json, origin: Origin) -> Json:
     """Run `order`."""
     wanted = [order_request(row) for row in typed(action.get("orders"), list)]
-    context = _context(account, action, origin)
+    try:
+        context = _context(account, action, origin)
+    except ActionRefused as refused:
+        if node.venue.settings.builder_refusal == "action":
+            raise
+        return statuses_answer("order", [{"error": f"{refused.text} asset={item.asset}"} for item in wanted])
     refusal = _batch_refusal(wanted, context.grouping) or _prevalidation(node, account, wanted, context)
     if refusal:
         return statuses_answer("order", [{"error": refusal}])
@@ -105,6 +111,7 @@ def cancel_orders(node: Node, account: Account, action: Json, origin: Origin) ->
     """Run `cancel` and `cancelByCloid`."""
     del origin
     by_cloid = action["type"] == "cancelByCloid"
+    is_fast = action.get("f") is True
     targets: list[tuple[int, int | str]] = []
     for row in typed(action.get("cancels"), list):
         key = cloid(row.get("cloid")) if by_cloid else typed(row.get("o"), int)
@@ -112,11 +119,20 @@ def cancel_orders(node: Node, account: Account, action: Json, origin: Origin) ->
     statuses: list[Json | str] = []
     for asset, key in targets:
         try:
+            if is_fast:
+                _check_fast(node, account, asset, key)
             cancel(node.venue, account.address, asset, key)
             statuses.append("success")
         except OrderRefused as refused:
             statuses.append({"error": refused.text})
     return statuses_answer("cancel", statuses)
+
+
+def _check_fast(node: Node, account: Account, asset: int, key: int | str) -> None:
+    order = live_order(node.venue, account.address, key)
+    if order is not None and order.is_untriggered:
+        # The venue's own words for this are not known.
+        raise OrderRefused(f"Fast cancel is not available for trigger orders. asset={asset}")
 
 
 def _oid_or_cloid(value: Any) -> int | str:

@@ -9,7 +9,6 @@ from paper.engine.errors import ActionRefused
 
 DAY_MS = 86_400_000
 LONGEST_MS = 180 * DAY_MS
-DEFAULT_LIFE_MS = 90 * DAY_MS
 NAMED = 3
 NAMED_PER_SUB_ACCOUNT = 2
 NAME_LENGTH = 16
@@ -36,6 +35,7 @@ class AgentRules:
     zero_revokes: bool = True
     sub_accounts: int = 0
     removal_ms: int = 0
+    life_ms: int = 90 * DAY_MS
 
 
 @dataclass(slots=True)
@@ -45,11 +45,12 @@ class Agents:
     live: dict[str, Agent] = field(default_factory=dict)
     retired: dict[str, Agent] = field(default_factory=dict)
     removed_ms: dict[str, int] = field(default_factory=dict)
+    grace_ms: int = 0
 
     def find(self, address: str, now_ms: int) -> Agent | None:
         """Return the approval of an address while it is valid."""
         agent = self.live.get(address)
-        return agent if agent is not None and now_ms < agent.valid_until else None
+        return agent if agent is not None and now_ms < agent.valid_until + self.grace_ms else None
 
     def of(self, master: str, now_ms: int) -> list[Agent]:
         """Return a master's valid agents, oldest first."""
@@ -60,7 +61,7 @@ class Agents:
         self, master: str, address: str, full_name: str, now_ms: int, volume: Decimal, *, limits: AgentRules
     ) -> list[str]:
         """Approve an agent, replacing the one of the same name; returns the addresses whose approval changed."""
-        name, valid_until = _parse(full_name, now_ms)
+        name, valid_until = _parse(full_name, now_ms, limits.life_ms)
         previous = [agent for agent in self.live.values() if agent.master == master and agent.name == name]
         if now_ms - self.removed_ms.get(master, -limits.removal_ms) < limits.removal_ms:
             raise ActionRefused("User has pending agent removal")
@@ -89,10 +90,10 @@ class Agents:
         return [agent.address for agent in agents]
 
 
-def _parse(full_name: str, now_ms: int) -> tuple[str, int]:
+def _parse(full_name: str, now_ms: int, life_ms: int) -> tuple[str, int]:
     name, mark, until = full_name.partition(MARK)
     if not mark:
-        name, valid_until = full_name, now_ms + DEFAULT_LIFE_MS
+        name, valid_until = full_name, now_ms + life_ms
     else:
         valid_until = int(until) if until.isdigit() else 0
         if not now_ms < valid_until <= now_ms + LONGEST_MS:

@@ -6,11 +6,21 @@ from decimal import Decimal
 from typing import Any
 
 from paper.engine.accounts import AccountKind
-from paper.hyperliquid import info_account, info_fills, info_market, info_spot, info_twaps, info_vaults, wire
+from paper.engine.changes import OrderChanged
+from paper.hyperliquid import (
+    info_account,
+    info_fills,
+    info_market,
+    info_people,
+    info_spot,
+    info_twaps,
+    info_vaults,
+    wire,
+)
 from paper.hyperliquid.info import capped_perps
 from paper.hyperliquid.info_portfolio import net_deposits
 from paper.hyperliquid.node import Node
-from paper.hyperliquid.pushes import funding, ledger_update
+from paper.hyperliquid.pushes import funding, ledger_update, order_update
 from paper.hyperliquid.wire import usd
 
 Json = dict[str, Any]
@@ -51,6 +61,9 @@ def snapshot(node: Node, subscription: Json) -> list[tuple[str, Any]]:
         case "userHistoricalOrders":
             orders = info_account.historical_orders(venue, user)
             return [("userHistoricalOrders", {"isSnapshot": True, "user": user, "orderHistory": orders})]
+        case "orderUpdates" if venue.settings.order_updates_snapshot:
+            live = info_account.live_orders(venue, user)[::-1]
+            return [("orderUpdates", [order_update(OrderChanged(order=order, event=event)) for order, event in live])]
         case "trades":
             return [("trades", [wire.trade(row) for row in list(node.venue.markets[subscription["coin"]].tape)[-10:]])]
         case _:
@@ -174,6 +187,7 @@ def _web_data3(node: Node, user: str) -> Json:
         "serverTime": venue.now(),
         "isVault": account is not None and account.kind is AccountKind.VAULT,
         "user": user,
+        "abstraction": info_people.abstraction(venue, user),
     }
     leading = [{"address": v.address, "name": v.name} for v in venue.vaults.values() if v.leader == user]
     dex: Json = {

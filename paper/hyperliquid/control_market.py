@@ -16,7 +16,7 @@ from paper.hyperliquid.ticking import run_market, update_prices
 from paper.hyperliquid.wire import number
 
 Json = dict[str, Any]
-RULES = {"coin", "open_interest_cap", "is_delisted", "only_isolated", "is_strict"}
+RULES = {"coin", "open_interest_cap", "open_interest_growth", "is_delisted", "only_isolated", "is_strict"}
 
 
 def set_price(node: Node, body: Json) -> Json:
@@ -48,7 +48,8 @@ def set_price(node: Node, body: Json) -> Json:
 
 
 def set_rules(node: Node, body: Json) -> Json:
-    """Change a perpetual's rules: open-interest cap (USD, null lifts it), delisting, isolated margin only."""
+    """Change a perpetual's rules: open-interest cap and largest growth by one order (USD, null lifts them), delisting,
+    isolated margin only."""
     coin = coin_of(node.venue, body)
     market = node.venue.markets[coin]
     if unknown := set(body) - RULES:
@@ -58,6 +59,9 @@ def set_rules(node: Node, body: Json) -> Json:
     if "open_interest_cap" in body:
         cap = body["open_interest_cap"]
         market.open_interest_cap = None if cap is None else decimal_of(body, "open_interest_cap")
+    if "open_interest_growth" in body:
+        growth = body["open_interest_growth"]
+        market.open_interest_growth = None if growth is None else decimal_of(body, "open_interest_growth")
     if "is_delisted" in body:
         market.is_delisted = bool(body["is_delisted"])
     isolated = bool(body.get("only_isolated", market.perp.only_isolated))
@@ -68,11 +72,15 @@ def set_rules(node: Node, body: Json) -> Json:
     node.save_meta()
     node.venue.changes.is_meta = True
     node.commit()
-    cap_px: Decimal | None = market.open_interest_cap
     return {
         "coin": coin,
-        "open_interest_cap": None if cap_px is None else number(cap_px),
+        "open_interest_cap": _shown(market.open_interest_cap),
+        "open_interest_growth": _shown(market.open_interest_growth),
         "is_delisted": market.is_delisted,
         "only_isolated": market.perp.only_isolated,
         "is_strict": market.perp.is_strict,
     }
+
+
+def _shown(value: Decimal | None) -> str | None:
+    return None if value is None else number(value)

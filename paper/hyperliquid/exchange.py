@@ -75,7 +75,7 @@ def _run(node: Node, envelope: Envelope) -> Json:
         return _run_multi_sig(node, envelope)
     if envelope.action["type"] in USER_SIGNED:
         return _run_user_signed(node, envelope)
-    signer = _l1_signer(envelope)
+    signer = _l1_signer(node, envelope)
     account = _account_of(node, signer)
     if account.signers:
         raise ActionRefused(MULTI_SIG_ONLY)
@@ -111,8 +111,9 @@ def _count(node: Node, account: Account, action: Json, now: int) -> None:
         node.venue.touch(account)
 
 
-def _l1_signer(envelope: Envelope) -> str:
-    action = canonical(envelope.action)
+def _l1_signer(node: Node, envelope: Envelope) -> str:
+    as_sent = node.venue.settings.action_hash == "as_sent"
+    action = envelope.action if as_sent else canonical(envelope.action)
     try:
         return recover_l1(action, envelope.nonce, envelope.vault, envelope.expires_after, envelope.signature)
     except (BadSignature, OverflowError):
@@ -123,6 +124,9 @@ def _account_of(node: Node, signer: str) -> Account:
     agent = node.agents.find(signer, node.venue.now())
     account = node.venue.account(agent.master if agent else signer)
     if account is None:
+        was_agent = signer in node.agents.retired or signer in node.agents.live
+        if was_agent and node.venue.settings.retired_agent_error == "must_deposit":
+            raise ActionRefused(f"Must deposit before performing actions. User: {signer}")
         raise ActionRefused(f"User or API Wallet {signer} does not exist.")
     return account
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from paper.engine.caps import LARGEST_MARKET_ORDERS, is_capped
+from paper.engine.caps import largest_market_orders
 from paper.engine.errors import Unparsable
+from paper.engine.interest import is_capped
 from paper.engine.venue import PaperVenue
 from paper.hyperliquid import (
     info_account,
@@ -116,6 +117,10 @@ def capped_perps(venue: PaperVenue) -> list[str]:
     return [market.perp.coin for market in venue.perp_markets if is_capped(venue, market)]
 
 
+def _market_order_caps(venue: PaperVenue) -> list[Any]:
+    return [[leverage, wire.number(value)] for leverage, value in largest_market_orders(venue.settings)]
+
+
 def _signers(node: Node, row: Json, as_of: int | None) -> Any:
     del as_of
     return multi_sig.signers_of(node, user_of(row))
@@ -142,7 +147,7 @@ READS: dict[str, Read] = {
     "recentTrades": _recent_trades,
     "marginTable": _margin_table,
     "perpsAtOpenInterestCap": of_venue(capped_perps),
-    "maxMarketOrderNtls": fixed([[leverage, wire.number(value)] for leverage, value in LARGEST_MARKET_ORDERS]),
+    "maxMarketOrderNtls": of_venue(_market_order_caps),
     "exchangeStatus": _exchange_status,
     "leaderboard": of_venue(info_portfolio.leaderboard),
     "clearinghouseState": of_account_at(info_account.clearinghouse_state),
@@ -169,7 +174,7 @@ READS: dict[str, Read] = {
     "subAccounts2": of_account(info_people.sub_accounts_by_dex),
     "userAbstraction": of_account(info_people.abstraction),
     "userToMultiSigSigners": _signers,
-    "userDexAbstraction": fixed_of_user(None),
+    "userDexAbstraction": of_account(info_people.dex_abstraction),
     "portfolio": of_account(info_portfolio.portfolio),
     "vaultDetails": info_vaults.vault_details,
     "vaultSummaries": of_venue(info_vaults.vault_summaries),

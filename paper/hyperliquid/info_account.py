@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -41,11 +42,13 @@ def _at(venue: PaperVenue, user: str, as_of: int | None) -> Account:
 def clearinghouse_state(venue: PaperVenue, user: str, as_of: int | None = None) -> Json:
     """Return `clearinghouseState`; an address without an account is an empty one."""
     account = _at(venue, user, as_of)
+    # The money of a unified account stands in its spot state; here are its positions only.
+    shown = replace(account, cash=ZERO) if account.is_unified else account
     return {
-        "marginSummary": _summary(venue, account, account_value(venue, account), cross_only=False),
-        "crossMarginSummary": _summary(venue, account, cross_value(venue, account), cross_only=True),
+        "marginSummary": _summary(venue, account, account_value(venue, shown), cross_only=False),
+        "crossMarginSummary": _summary(venue, account, cross_value(venue, shown), cross_only=True),
         "crossMaintenanceMarginUsed": usd(cross_maintenance(venue, account)),
-        "withdrawable": usd(withdrawable(venue, account)),
+        "withdrawable": usd(withdrawable(venue, shown)),
         "assetPositions": [
             {"type": "oneWay", "position": position_row(venue, account, position)}
             for position in account.positions.values()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from paper.engine.caps import open_interest
 from paper.engine.changes import FundingRate
 from paper.engine.errors import Unparsable
 from paper.engine.funding import HOUR_MS, STAMP_MS, hourly_rate
+from paper.engine.interest import open_interest
 from paper.engine.market import Market
 from paper.engine.orders import Order
 from paper.engine.venue import PaperVenue

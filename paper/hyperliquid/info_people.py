@@ -77,6 +77,12 @@ def sub_accounts_by_dex(venue: PaperVenue, user: str) -> list[Json] | None:
     ]
 
 
+def dex_abstraction(venue: PaperVenue, user: str) -> bool | None:
+    """Return `userDexAbstraction`."""
+    account = venue.account(user)
+    return account.dex_abstraction if account else None
+
+
 def abstraction(venue: PaperVenue, user: str) -> str:
     """Return `userAbstraction`."""
     account = venue.account(user)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from paper.engine.accounts import Account
+from paper.engine.margin import cross_maintenance, cross_value, required_margin
 from paper.engine.market import Market
-from paper.engine.spot import FIRST_SPOT_ASSET, QUOTE, USDC, Token, held
+from paper.engine.spot import FIRST_SPOT_ASSET, QUOTE, USDC, Token, balance, held
 from paper.engine.venue import PaperVenue
 from paper.hyperliquid.token_moves import tokens
 from paper.hyperliquid.wire import number, usd
@@ -71,21 +73,31 @@ def spot_state(venue: PaperVenue, user: str) -> Json:
     account = venue.account(user)
     if account is None:
         return {"balances": []}
-    amounts = {USDC: account.spot_usdc, **account.tokens}
+    amounts = {USDC: balance(account, USDC), **account.tokens}
     costs = account.token_costs
-    return {
+    after_maintenance: Json = {}
+    if account.is_unified:
+        free = max(cross_value(venue, account) - cross_maintenance(venue, account), ZERO)
+        after_maintenance = {"tokenToAvailableAfterMaintenance": [[QUOTE.index, usd(free)]]}
+    return after_maintenance | {
         "balances": [
             {
                 "coin": token.name,
                 "token": token.index,
                 "total": number(amounts[token.name]),
-                "hold": number(held(venue, account, token.name)),
+                "hold": number(_hold(venue, account, token.name)),
                 "entryNtl": number(costs.get(token.name, ZERO)),
             }
             for token in tokens(venue)
             if amounts.get(token.name)
         ]
     }
+
+
+def _hold(venue: PaperVenue, account: Account, token: str) -> Decimal:
+    if token == USDC and account.is_unified:
+        return required_margin(venue, account)
+    return held(venue, account, token)
 
 
 def spot_mids(venue: PaperVenue) -> Json:

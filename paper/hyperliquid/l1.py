@@ -7,7 +7,15 @@ from typing import Any
 
 from paper.engine.accounts import Account
 from paper.engine.orders import Origin
-from paper.hyperliquid import account_actions, actions, referrals, sub_accounts, twap_actions, vault_actions
+from paper.hyperliquid import (
+    abstractions,
+    account_actions,
+    actions,
+    referrals,
+    sub_accounts,
+    twap_actions,
+    vault_actions,
+)
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.token_transfers import send_asset_by_agent
 
@@ -21,6 +29,7 @@ ACTIONS: dict[str, Handler] = {
     **sub_accounts.ACTIONS,
     **vault_actions.ACTIONS,
     **referrals.ACTIONS,
+    **abstractions.ACTIONS,
     "agentSendAsset": send_asset_by_agent,
 }
 # What only an account with a key of its own may do.

@@ -46,7 +46,7 @@ class Lane:
         """Whether nothing is in force that changes when an action runs or how it is answered."""
         settings = self._node.venue.settings
         delayed = settings.cancel_delay_s or settings.answer_delay_s or settings.fill_before_ack
-        return not (self._faults.rules or settings.halted or delayed)
+        return not (self._faults.rules or settings.halted or delayed or settings.retry_after)
 
     def take(self, transport: asyncio.WriteTransport, ip: str, body: bytes) -> bool:
         """Run an action and answer it soon; False where the long way has to see to the request."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from paper.engine.accounts import Account
 from paper.engine.errors import ActionRefused
+from paper.engine.fees import utc_day
 from paper.engine.settings import Settings
 
 Json = dict[str, Any]
@@ -42,13 +43,13 @@ def info_weight(kind: str) -> int:
     return 60 if kind == "userRole" else 20
 
 
-def answer_weight(kind: str, answer: Any) -> int:
-    """Return the extra weight of a long answer."""
+def answer_weight(kind: str, answer: Any, unit: int = 1) -> int:
+    """Return the extra weight of a long answer, `unit` for every twenty rows."""
     if not isinstance(answer, list):
         return 0
     if kind == "candleSnapshot":
-        return len(answer) // 60
-    return len(answer) // 20 if kind in PER_TWENTY else 0
+        return len(answer) // 60 * unit
+    return len(answer) // 20 * unit if kind in PER_TWENTY else 0
 
 
 @dataclass(slots=True)
@@ -68,6 +69,11 @@ class Limits:
         self.add_weight(ip, weight, now_ms)
         return True
 
+    def seconds_left(self, ip: str, now_ms: int) -> int:
+        """Return how long the oldest weight of the minute still counts, at least one second."""
+        spent = self.spent.get(ip)
+        return max((spent[0][0] + MINUTE_MS - now_ms + 999) // 1000, 1) if spent else 1
+
     def add_weight(self, ip: str, weight: int, now_ms: int) -> None:
         """Spend a weight without asking."""
         if self.is_on and weight:
@@ -83,6 +89,7 @@ class Limits:
     def count_action(self, account: Account, action: Json, now_ms: int, settings: Settings) -> None:
         """Count an action against its account; raises ActionRefused when the account has none left."""
         count = batch_length(action)
+        self._count_day(account, now_ms, settings)
         cap = requests_cap(account)
         if str(action.get("type")).startswith("cancel"):
             cap = min(cap + settings.cancel_bonus, 2 * cap)
@@ -93,6 +100,17 @@ class Limits:
                 raise ActionRefused(_too_many(account, cap))
             account.last_throttled_ms = now_ms
         account.requests_used += count
+
+    def _count_day(self, account: Account, now_ms: int, settings: Settings) -> None:
+        """Count an action of a unified account's day."""
+        if not self.is_on or not account.is_unified:
+            return
+        if account.actions_day != (today := utc_day(now_ms)):
+            account.actions_day, account.actions_today = today, 0
+        if account.actions_today >= settings.unified_daily_actions:
+            # The venue's own words for this are not known.
+            raise ActionRefused(f"Too many actions today ({settings.unified_daily_actions} a day).")
+        account.actions_today += 1
 
 
 @dataclass(slots=True)

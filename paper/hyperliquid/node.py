@@ -134,6 +134,7 @@ class Node:
             market.liquidity.speed = self.feed.clock.speed
             if market.liquidity.scale != self.venue.settings.depth_scale:
                 market.liquidity.rescale(self.venue.settings.depth_scale)
+        self.agents.grace_ms = self.venue.settings.agent_grace_ms
         if self.venue.settings.halted:
             self.running.clear()
         else:
@@ -148,14 +149,16 @@ class Node:
 
 
 def _has_rules(market: Market) -> bool:
-    return market.open_interest_cap is not None or market.is_delisted or market.perp.only_isolated
+    is_bound = market.open_interest_cap is not None or market.open_interest_growth is not None
+    return is_bound or market.is_delisted or market.perp.only_isolated
 
 
 def _rules(market: Market) -> dict[str, object]:
     """Return what an operator changed about a market."""
-    cap = market.open_interest_cap
+    cap, growth = market.open_interest_cap, market.open_interest_growth
     return {
         "open_interest_cap": None if cap is None else str(cap),
+        "open_interest_growth": None if growth is None else str(growth),
         "is_delisted": market.is_delisted,
         "only_isolated": market.perp.only_isolated,
         "is_strict": market.perp.is_strict,

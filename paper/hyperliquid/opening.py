@@ -94,8 +94,9 @@ def _restore_counters(node: Node, saved: dict[str, Any]) -> None:
 def _restore_rules(venue: PaperVenue, rules: dict[str, Any]) -> None:
     for coin, row in rules.items():
         market = venue.markets[coin]
-        cap = row["open_interest_cap"]
+        cap, growth = row["open_interest_cap"], row.get("open_interest_growth")
         market.open_interest_cap = None if cap is None else Decimal(cap)
+        market.open_interest_growth = None if growth is None else Decimal(growth)
         market.is_delisted = row["is_delisted"]
         market.perp = replace(market.perp, only_isolated=row["only_isolated"], is_strict=row["is_strict"])
 

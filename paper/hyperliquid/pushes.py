@@ -48,7 +48,7 @@ def messages(changes: Changes) -> list[Message]:
 
 
 def _of_orders(user: str, events: list[OrderChanged]) -> list[Message]:
-    updates = [_order_update(event) for event in events]
+    updates = [order_update(event) for event in events]
     history = [
         {
             "order": wire.frontend_order(event.order, event.event),
@@ -127,7 +127,8 @@ def _single(event: Event) -> list[Message]:
             return []
 
 
-def _order_update(event: OrderChanged) -> Json:
+def order_update(event: OrderChanged) -> Json:
+    """Return one row of orderUpdates."""
     row = wire.open_order(event.order, event.event)
     return {"order": row, "status": event.event.status, "statusTimestamp": event.event.ms}
 

@@ -105,11 +105,17 @@ class Server:
             return PlainTextResponse(UNPARSABLE, 422)
         ip, now = _ip(request), self.node.venue.clock()
         if not self.node.limits.admit_weight(ip, info_weight(kind), now):
-            return JSONResponse(None, 429)
+            return self._throttled(ip)
         rule = self.faults.for_info(kind)
         if rule is not None:
             return await self._faulty(request, rule, lambda: self._read(ip, kind, body))
         return await self._read(ip, kind, body)
+
+    def _throttled(self, ip: str) -> Response:
+        """Answer that the minute's weight of an address of the network is spent."""
+        seconds = self.node.limits.seconds_left(ip, self.node.venue.clock())
+        headers = {"Retry-After": str(seconds)} if self.node.venue.settings.retry_after else None
+        return JSONResponse(None, 429, headers=headers)
 
     async def _read(self, ip: str, kind: str, body: Any) -> Response:
         lag = self.faults.lag(kind)
@@ -118,7 +124,10 @@ class Server:
             answer = reads.answer(self.node, body, as_of)
         except Unparsable:
             return PlainTextResponse(UNPARSABLE, 422)
-        self.node.limits.add_weight(ip, answer_weight(kind, answer), self.node.venue.clock())
+        settings = self.node.venue.settings
+        self.node.limits.add_weight(
+            ip, answer_weight(kind, answer, settings.extra_weight_unit), self.node.venue.clock()
+        )
         return JSONResponse(answer)
 
     async def exchange(self, request: Request) -> Response:
@@ -129,7 +138,7 @@ class Server:
             return PlainTextResponse(UNPARSABLE, 422)
         ip, now = _ip(request), self.node.venue.clock()
         if not self.node.limits.admit_weight(ip, exchange_weight(envelope.action), now):
-            return JSONResponse(None, 429)
+            return self._throttled(ip)
         rule = None
         if self.faults.rules:
             rule = self.faults.for_action(envelope.action, described_orders(self.node, envelope.action))

@@ -40,6 +40,11 @@ USER_SIGNED: dict[str, tuple[str, tuple[Field, ...]]] = {
             ("nonce", "uint64"),
         ),
     ),
+    "userSetAbstraction": (
+        "UserSetAbstraction",
+        (("user", "address"), ("abstraction", "string"), ("nonce", "uint64")),
+    ),
+    "userDexAbstraction": ("UserDexAbstraction", (("user", "address"), ("enabled", "bool"), ("nonce", "uint64"))),
     "convertToMultiSigUser": ("ConvertToMultiSigUser", (("signers", "string"), ("nonce", "uint64"))),
     "approveBuilderFee": ("ApproveBuilderFee", (("maxFeeRate", "string"), ("builder", "address"), ("nonce", "uint64"))),
 }

@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import partial
 
 from paper.engine.cancelling import cancel_all
+from paper.engine.fees import utc_day
 from paper.engine.funding import HOUR_MS, pay_funding
 from paper.engine.instruments import tick_near
 from paper.engine.liquidation import liquidate_all
@@ -122,6 +123,8 @@ def _cancel_scheduled(node: Node) -> None:
     for account in venue.accounts.values():
         if account.scheduled_cancel_ms is not None and now >= account.scheduled_cancel_ms:
             account.scheduled_cancel_ms = None
+            if account.scheduled_cancel_day != (today := utc_day(now)):
+                account.scheduled_cancel_day, account.scheduled_cancel_count = today, 0
             account.scheduled_cancel_count += 1
             cancel_all(venue, account.address, Status.SCHEDULED_CANCEL)
             venue.touch(account)

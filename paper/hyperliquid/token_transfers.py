@@ -10,8 +10,9 @@ from paper.engine.errors import ActionRefused
 from paper.engine.margin import withdrawable
 from paper.engine.orders import Origin
 from paper.engine.owned import run_by
-from paper.engine.spot import USDC, Token
+from paper.engine.spot import USDC, Token, available
 from paper.engine.venue import PaperVenue
+from paper.hyperliquid.abstractions import DISABLED
 from paper.hyperliquid.answers import OK
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.parsing import address, decimal, typed
@@ -27,7 +28,7 @@ def receiver_of(venue: PaperVenue, sender: Account, target: str, *, spot: bool) 
     if target in venue.accounts:
         return venue.accounts[target], ZERO
     fee = venue.settings.activation_fee
-    held = sender.spot_usdc if spot else withdrawable(venue, sender)
+    held = available(venue, sender, USDC) if spot else withdrawable(venue, sender)
     if fee > held:
         raise ActionRefused("Insufficient balance for token transfer gas.")
     if spot:
@@ -41,6 +42,8 @@ def receiver_of(venue: PaperVenue, sender: Account, target: str, *, spot: bool) 
 
 def send_token(node: Node, account: Account, action: Json) -> Json:
     """Run `spotSend`."""
+    if account.is_unified:
+        raise ActionRefused(DISABLED)
     venue, target = node.venue, address(action.get("destination"))
     token, amount = token_of(venue, action.get("token")), decimal(action.get("amount"))
     if target == account.address:

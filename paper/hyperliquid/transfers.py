@@ -12,7 +12,8 @@ from paper.engine.margin import account_value, withdrawable
 from paper.engine.owned import owned_by, run_by
 from paper.engine.spot import USDC
 from paper.engine.spot import available as spot_available
-from paper.hyperliquid.agents import AgentRules
+from paper.hyperliquid.abstractions import DISABLED, USER_ACTIONS
+from paper.hyperliquid.agents import DAY_MS, AgentRules
 from paper.hyperliquid.answers import OK
 from paper.hyperliquid.multi_sig import convert
 from paper.hyperliquid.node import Node
@@ -44,6 +45,7 @@ def approve_agent(node: Node, account: Account, action: Json) -> Json:
             zero_revokes=settings.zero_address_revokes,
             sub_accounts=len(owned_by(node.venue, account.address, AccountKind.SUB_ACCOUNT)),
             removal_ms=settings.agent_removal_ms,
+            life_ms=settings.agent_life_days * DAY_MS,
         ),
     )
     node.note_agents(changed)
@@ -113,6 +115,8 @@ def transfer_class(node: Node, account: Account, action: Json) -> Json:
     """Run `usdClassTransfer`: between the perp and the spot balance."""
     amount, to_perp = _amount(action), typed(action.get("toPerp"), bool)
     account = _named_sub_account(node, account, action)
+    if account.is_unified:
+        raise ActionRefused(DISABLED)
     available = spot_available(node.venue, account, USDC) if to_perp else withdrawable(node.venue, account)
     if amount > available:
         raise ActionRefused(
@@ -145,4 +149,5 @@ ACTIONS: dict[str, Handler] = {
     "spotSend": send_token,
     "sendAsset": send_asset,
     "convertToMultiSigUser": convert,
+    **USER_ACTIONS,
 }

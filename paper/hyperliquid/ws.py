@@ -25,7 +25,6 @@ CONNECTIONS = 10
 SUBSCRIPTIONS = 1000
 NEW_CONNECTIONS = 30
 MESSAGES = 2_000
-USERS = 15
 IDLE_S = 60.0
 PENDING_POSTS = 100
 GREETING = "Websocket connection established."
@@ -155,8 +154,9 @@ class Hub:
             for subscription in other.subscriptions.values()
             if "user" in subscription
         }
-        if "user" in wanted and wanted["user"] not in users and len(users) >= USERS:
-            return f"Cannot track more than {USERS} total users."
+        most = self._node.venue.settings.ws_users
+        if "user" in wanted and wanted["user"] not in users and len(users) >= most:
+            return f"Cannot track more than {most} total users."
         return ""
 
     def _acknowledge(self, connection: Connection, method: str, subscription: Json) -> None:

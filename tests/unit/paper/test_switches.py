@@ -7,14 +7,17 @@ import pytest
 from eth_account import Account as Wallet
 from hyperliquid.utils.signing import sign_l1_action
 
+from paper.engine.fees import utc_day
 from paper.engine.funding import HOUR_MS
+from paper.engine.margin import withdrawable
 from paper.engine.requests import Failed, Filled, Resting
+from paper.hyperliquid.agents import AgentRules
 from paper.hyperliquid.exchange import read_envelope, run
 from paper.hyperliquid.info import answer
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.opening import Options, open_node
 from paper.hyperliquid.ticking import tick
-from tests.unit.paper.builders import ALICE, NOW, Clock, Desk, limit
+from tests.unit.paper.builders import ALICE, NOW, Clock, Desk, limit, market
 
 D = Decimal
 WALLET = Wallet.from_key("0x" + "1" * 64)
@@ -151,3 +154,96 @@ def test_a_reused_lower_leverage_is_refused_when_the_margin_does_not_suffice(nod
     )
     position = answer(node, {"type": "clearinghouseState", "user": USER})["assetPositions"][0]["position"]
     assert position["leverage"] == {"type": "cross", "value": 30}
+
+
+def test_a_switch_with_names_takes_only_these(node: Node) -> None:
+    with pytest.raises(ValueError, match="is one of accept, reject"):
+        node.change_settings({"duplicate_cloid": "maybe"})
+
+
+@pytest.mark.parametrize(("shape", "named"), [("arrow", "Long > Short"), ("open", "Open Short")])
+def test_how_a_turned_position_is_named_is_a_switch(shape: str, named: str) -> None:
+    desk = Desk()
+    desk.venue.settings.change({"flip_direction": shape})
+    desk.send(ALICE, market("buy", "0.1"))
+    desk.send(ALICE, market("sell", "0.3"))
+    assert desk.venue.books[ALICE].fills[-1].direction == named
+
+
+def test_whether_resting_orders_hold_margin_and_count_as_not_withdrawable_are_switches() -> None:
+    desk = Desk()
+    alice = desk.venue.accounts[ALICE]
+    desk.send(ALICE, limit("buy", "90000", "1"))
+    assert withdrawable(desk.venue, alice) == D(95_000)
+    desk.venue.settings.change({"withdrawable_after_orders": False})
+    assert withdrawable(desk.venue, alice) == D(100_000)
+    assert isinstance(desk.send(ALICE, limit("buy", "90000", "19.5"))[0], Failed)
+    desk.venue.settings.change({"resting_orders_hold_margin": False})
+    assert isinstance(desk.send(ALICE, limit("buy", "90000", "19.5"))[0], Resting)
+
+
+def test_the_largest_market_order_is_a_switch(node: Node) -> None:
+    node.change_settings({"largest_market_order": "15000000"})
+    assert answer(node, {"type": "maxMarketOrderNtls"})[0] == [25, "15000000.0"]
+
+
+@pytest.mark.parametrize(("refusal", "status"), [("action", "err"), ("per_order", "ok")])
+def test_where_an_unapproved_builder_is_refused_is_a_switch(node: Node, refusal: str, status: str) -> None:
+    node.change_settings({"builder_refusal": refusal})
+    told = send(node, order("90000") | {"builder": {"b": "0x" + "3" * 40, "f": 10}})
+    assert (told["status"], "Builder fee has not been approved." in str(told)) == (status, True)
+    assert node.venue.orders == {}
+
+
+def test_whether_a_signature_must_fit_the_venues_own_writing_is_a_switch(node: Node) -> None:
+    assert "does not exist" in send(node, order("90000.0"))["response"]
+    node.change_settings({"action_hash": "as_sent"})
+    assert send(node, order("90000.0"), NOW + 1)["status"] == "ok"
+
+
+def test_how_long_agents_live_and_what_they_are_told_afterwards_are_switches(node: Node) -> None:
+    agents, now = node.agents, node.venue.now()
+    node.change_settings({"agent_grace_ms": 5_000})
+    limits = AgentRules(life_ms=1_000)
+    agents.approve("0x" + "8" * 40, USER, "bot", now, D(0), limits=limits)
+    assert agents.find(USER, now + 5_999) is not None
+    assert agents.find(USER, now + 6_000) is None
+    stranger = Wallet.create()
+    agents.approve(USER, stranger.address.lower(), "", now, D(0), limits=limits)
+    later(node, 10_000)
+    for error, text in (("does_not_exist", "does not exist"), ("must_deposit", "Must deposit before")):
+        node.change_settings({"retired_agent_error": error})
+        signature = sign_l1_action(stranger, {"type": "noop"}, None, NOW, None, False)
+        body = {"action": {"type": "noop"}, "nonce": NOW, "signature": signature}
+        assert text in run(node, read_envelope(body))["response"]
+
+
+def test_a_fast_cancel_is_not_for_triggers(node: Node) -> None:
+    kind = {"trigger": {"isMarket": True, "triggerPx": "110000", "tpsl": "sl"}}
+    row = {"a": 0, "b": True, "p": "110000", "s": "0.01", "r": False, "t": kind}
+    send(node, {"type": "order", "orders": [row], "grouping": "na"})
+    send(node, order("90000"), NOW + 1)
+    cancels = [{"a": 0, "o": oid} for oid in node.venue.orders]
+    told = send(node, {"type": "cancel", "cancels": cancels, "f": True}, NOW + 2)
+    assert ["error" in row for row in told["response"]["data"]["statuses"]] == [True, False]
+
+
+def test_the_dead_mans_switch_triggers_ten_times_a_day_and_the_day_is_that_of_the_trigger(node: Node) -> None:
+    node.change_settings({"schedule_cancel_volume": "0"})
+    account = node.venue.accounts[USER]
+    for number in range(10):
+        told = send(node, {"type": "scheduleCancel", "time": node.venue.now() + 5_000}, NOW + number)
+        assert told["status"] == "ok"
+        later(node, 6_000)
+    assert "Too many" in send(node, {"type": "scheduleCancel", "time": node.venue.now() + 5_000}, NOW + 10)["response"]
+    assert send(node, {"type": "scheduleCancel"}, NOW + 11)["status"] == "ok"
+    later(node, 86_400_000)
+    assert send(node, {"type": "scheduleCancel", "time": node.venue.now() + 86_400_000}, NOW + 12)["status"] == "ok"
+    later(node, 86_400_001)
+    assert (account.scheduled_cancel_count, account.scheduled_cancel_day) == (1, utc_day(node.venue.now()))
+
+
+def test_a_scheduled_time_too_near_is_refused(node: Node) -> None:
+    node.change_settings({"schedule_cancel_volume": "0"})
+    told = send(node, {"type": "scheduleCancel", "time": node.venue.now() + 4_999})
+    assert "at least 5 seconds" in told["response"]
