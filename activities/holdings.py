@@ -138,9 +138,9 @@ class Holdings:
         account = self._accounts.ref(intent.account_id)
         venue = self._venues.of(account.venue, account.network)
         # `as_of` is the venue's clock of the state itself, read before orders and fills: a question less than asking for it.
-        portfolio = venue.accounts.portfolio(account, is_urgent=True)
+        portfolio = venue.accounts.portfolio(account, is_urgent=True, coin=intent.coin)
         since = intent.decided_at - _OVERLAP
-        self._refresh(venue, account, since)
+        self._refresh(venue, account, intent.coin, since)
         self._settle(intent, portfolio)
         return Holding(
             account=account,
@@ -155,10 +155,10 @@ class Holdings:
             side=intent.side,
         )
 
-    def _refresh(self, venue: Venue, account: AccountRef, since: datetime) -> None:
+    def _refresh(self, venue: Venue, account: AccountRef, coin: str, since: datetime) -> None:
         """Journal the fills that the stream may not have brought yet."""
         start = max(since, self._fills.cursor(account.account_id) - _OVERLAP)
-        self._fills.record(account, venue.accounts.fills_since(account, start, is_urgent=True))
+        self._fills.record(account, venue.accounts.fills_since(account, start, is_urgent=True, coin=coin))
 
     def _settle(self, intent: Intent, portfolio: Portfolio) -> None:
         open_ids = {order.client_id for order in portfolio.orders}

@@ -109,7 +109,7 @@ class Resolution:
     def _own_fills(self, venue: Venue, row: OrderRow, oid: str) -> tuple[Fill, ...]:
         """Read and journal the account's fills since the send, and return those of this order."""
         since = (row.sent_at or row.decided_at) - _OVERLAP
-        read = venue.accounts.fills_since(row.account, since, is_urgent=True)
+        read = venue.accounts.fills_since(row.account, since, is_urgent=True, coin=row.coin)
         self._fills.record(row.account, read)
         return tuple(fill for fill in read if fill.client_id == row.client_id or (oid and fill.oid == oid))
 
@@ -194,7 +194,7 @@ class Resolution:
 
 
 def _is_open(venue: Venue, row: OrderRow) -> bool:
-    resting = venue.accounts.open_orders(row.account, is_urgent=True)
+    resting = venue.accounts.open_orders(row.account, is_urgent=True, coin=row.coin)
     return any(order.client_id == row.client_id for order in resting)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -21,9 +21,17 @@ from storage.base import Portfolios, Reconciliations
 from storage.journal import Journal
 from venues.base import Venue, VenueDirectory
 
-SUMMARY_WEIGHT = 2
-FULL_WEIGHT = 42
-"""Weights of Hyperliquid's requests: the state alone, and state with open orders and fills."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncCost:
+    """What looking at an account costs in a venue's request weight: `summary` the state alone, `full` with open orders and fills.
+    `budget` is the weight a minute that a shard may use before flat accounts are looked at less often."""
+
+    summary: int = 2
+    full: int = 42
+    budget: int = 500
+
+
 FULL_EVERY = timedelta(minutes=5)
 STRETCHED = timedelta(minutes=5)
 AGAIN = 5.0
@@ -36,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SightingParts:
-    """What looking at accounts needs. `budget` is the request weight a minute that the shard may use."""
+    """What looking at accounts needs; `costs` by venue, Hyperliquid's where one is missing."""
 
     venues: VenueDirectory
     sync: AccountSync
@@ -46,7 +54,7 @@ class SightingParts:
     breakers: Breakers
     executions: Executions
     metrics: Metrics
-    budget: int = 500
+    costs: Mapping[str, SyncCost] = field(default_factory=dict)
     monotonic: Callable[[], float] = time.monotonic
 
 
@@ -71,6 +79,7 @@ class Sightings:
     def __init__(self, parts: SightingParts, run: ShardRun) -> None:
         self._parts = parts
         self._run = run
+        self._cost = parts.costs.get(run.venue, SyncCost())
         self._seen: dict[str, Seen] = {}
         self._lock = Lock()
         self.report = ShardReport()
@@ -187,14 +196,14 @@ class Sightings:
 
     def _interval(self, seen: Seen) -> timedelta:
         """Past the budget flat accounts are looked at less often; exposed ones never are."""
-        if seen.is_exposed or self._load() <= self._parts.budget:
+        if seen.is_exposed or self._load() <= self._cost.budget:
             return self._run.sync_every
         return max(STRETCHED, self._run.sync_every)
 
     def _load(self) -> float:
         """Request weight a minute if every account were looked at each round."""
         rounds = 60.0 / self._run.sync_every.total_seconds()
-        return sum(FULL_WEIGHT if seen.is_exposed else SUMMARY_WEIGHT for seen in self._seen.values()) * rounds
+        return sum(self._cost.full if seen.is_exposed else self._cost.summary for seen in self._seen.values()) * rounds
 
     def _venue_of(self, account: AccountRef) -> Venue:
         return self._parts.venues.of(account.venue, account.network)

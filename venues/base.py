@@ -185,19 +185,21 @@ class Trading(Protocol):
 class AccountReader(Protocol):
     """Reads of one account, always by the master's address. All raise Retryable when the venue did not answer.
 
-    Urgent reads may spend the part of the request budget that is kept for closes, protection and unknown orders.
+    Urgent reads may spend the budget's reserve. Where a `coin` is named, others' orders and fills may be left out, to be cheaper.
     """
 
-    def portfolio(self, account: AccountRef, *, is_urgent: bool = False) -> Portfolio:
+    def portfolio(self, account: AccountRef, *, is_urgent: bool = False, coin: str = "") -> Portfolio:
         """Read equity, positions and open orders (triggers included) with the venue's time, read before the rest."""
 
     def summary(self, account: AccountRef, *, is_urgent: bool = False) -> Portfolio:
         """Read equity and positions alone (the cheap request); `orders` is empty."""
 
-    def open_orders(self, account: AccountRef, *, is_urgent: bool = False) -> tuple[RestingOrder, ...]:
+    def open_orders(self, account: AccountRef, *, is_urgent: bool = False, coin: str = "") -> tuple[RestingOrder, ...]:
         """Read the open orders, triggers included."""
 
-    def fills_since(self, account: AccountRef, since: datetime, *, is_urgent: bool = False) -> tuple[Fill, ...]:
+    def fills_since(
+        self, account: AccountRef, since: datetime, *, is_urgent: bool = False, coin: str = ""
+    ) -> tuple[Fill, ...]:
         """Read fills from an instant on (inclusive), oldest first, paged to the end."""
 
     def transfers_since(self, account: AccountRef, since: datetime) -> tuple[Transfer, ...]:

@@ -20,7 +20,7 @@ from activities.ports import Metrics, Streams
 from activities.positions import PositionActivities
 from activities.reconciling import Reconciler
 from activities.risk import Breakers
-from activities.sightings import SightingParts, Sightings
+from activities.sightings import SightingParts, Sightings, SyncCost
 from activities.streams import StreamActivities, StreamParts
 from activities.watchdog import Watchdog
 from advisors.registry import built_in
@@ -39,8 +39,13 @@ from storage.postgres.risk import PostgresRiskBook
 from storage.postgres.settings import PostgresUserSettings
 from storage.postgres.supervision import PostgresSupervision
 from wiring.fence import Books, Fence, Ground, books_of, fence_of
+from wiring.venues import ASTER, BINANCE
 
 Defined = Callable[..., Any]
+
+# The clock, account and positions; with the lists of all orders (40, of conditional ones as many again at Binance), some coins'
+# trades, and the income once a minute.
+SYNC_COSTS = {BINANCE: SyncCost(summary=11, full=130, budget=1000), ASTER: SyncCost(summary=11, full=90, budget=1000)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +251,7 @@ class Assembly:
             breakers=self._breakers,
             executions=self._ground.executions,
             metrics=self._metrics,
+            costs=SYNC_COSTS,
         )
         return Sightings(parts, run)
 

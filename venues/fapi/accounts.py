@@ -54,12 +54,12 @@ class FapiAccounts:
         self._note_brackets = note_brackets
         self._brackets_at = float("-inf")
 
-    def portfolio(self, account: AccountRef, *, is_urgent: bool = False) -> Portfolio:
+    def portfolio(self, account: AccountRef, *, is_urgent: bool = False, coin: str = "") -> Portfolio:
         """Read the clock first, then the totals, positions and orders, so that `as_of` is never newer than anything in it."""
         priority = _class(is_urgent)
         as_of = self._client.venue_time(priority)
         totals, positions = self._state(account, priority)
-        orders = self.open_orders(account, is_urgent=is_urgent)
+        orders = self.open_orders(account, is_urgent=is_urgent, coin=coin)
         return _read("account", lambda: read.read_portfolio(account.account_id, as_of, totals, positions, orders))
 
     def summary(self, account: AccountRef, *, is_urgent: bool = False) -> Portfolio:
@@ -68,29 +68,34 @@ class FapiAccounts:
         totals, positions = self._state(account, _class(is_urgent))
         return _read("account", lambda: read.read_portfolio(account.account_id, as_of, totals, positions))
 
-    def open_orders(self, account: AccountRef, *, is_urgent: bool = False) -> tuple[RestingOrder, ...]:
-        """Read the open orders of all coins; conditional ones are a list of their own where the venue keeps them apart."""
-        priority = _class(is_urgent)
-        orders: list[RestingOrder] = []
+    def open_orders(self, account: AccountRef, *, is_urgent: bool = False, coin: str = "") -> tuple[RestingOrder, ...]:
+        """Read the open orders of one coin, or, forty times as dear, of all; conditional ones may be a list of their own."""
+        priority, orders = _class(is_urgent), list[RestingOrder]()
+        of_coin: Params = (("symbol", to_symbol(coin)),) if coin else ()
+        weight = 1 if coin else LIST_WEIGHT
         if self._client.dialect.has_algo_service:
             # Before the orders: one that fires in between is seen twice then, and not missed.
-            algos = self._ask(account, "openAlgoOrders", LIST_WEIGHT, priority)
+            algos = self._ask(account, "openAlgoOrders", weight, priority, of_coin)
             orders += _read("openAlgoOrders", lambda: [read.read_algo_order(row) for row in algos])
-        plain = self._ask(account, "openOrders", LIST_WEIGHT, priority)
+        plain = self._ask(account, "openOrders", weight, priority, of_coin)
         orders += _read("openOrders", lambda: [read.read_order(row) for row in plain])
         self._traded.note(account, {order.coin for order in orders})
         return tuple(orders)
 
-    def fills_since(self, account: AccountRef, since: datetime, *, is_urgent: bool = False) -> tuple[Fill, ...]:
+    def fills_since(
+        self, account: AccountRef, since: datetime, *, is_urgent: bool = False, coin: str = ""
+    ) -> tuple[Fill, ...]:
         """Read fills from an instant on. The venue lists them coin by coin, so the coins that may have any come first."""
         priority = _class(is_urgent)
+        if coin:
+            return tuple(sorted(self._fills_of(account, coin, since, priority), key=_in_order))
         fills: dict[tuple[str, str], Fill] = {}
         coins = self._coins_since(account, since, priority)
         for coin, start in coins.items():
             for fill in self._fills_of(account, coin, start, priority):
                 fills[fill.coin, fill.trade_id] = fill
         self._traded.caught_up(account, coins)
-        return tuple(sorted(fills.values(), key=lambda fill: (fill.time, len(fill.trade_id), fill.trade_id)))
+        return tuple(sorted(fills.values(), key=_in_order))
 
     def transfers_since(self, account: AccountRef, since: datetime) -> tuple[Transfer, ...]:
         """Read deposits, withdrawals, funding payments and other income from an instant on."""
@@ -227,6 +232,10 @@ class FapiAccounts:
     def _ask(self, account: AccountRef, name: str, weight: int, priority: Priority, params: Params = ()) -> Any:
         key = self._keys(account)
         return self._client.signed(key, self._paths(key).at(name), weight, priority, params)
+
+
+def _in_order(fill: Fill) -> tuple[datetime, int, str]:
+    return fill.time, len(fill.trade_id), fill.trade_id
 
 
 def _class(is_urgent: bool) -> Priority:

@@ -38,7 +38,7 @@ class HyperliquidAccounts:
     def __init__(self, client: HyperliquidClient) -> None:
         self._client = client
 
-    def portfolio(self, account: AccountRef, *, is_urgent: bool = False) -> Portfolio:
+    def portfolio(self, account: AccountRef, *, is_urgent: bool = False, coin: str = "") -> Portfolio:  # noqa: ARG002
         """Read the state first and the orders after it, so that `as_of` is never newer than anything in it."""
         state = self._state(account, _class(is_urgent))
         orders = self.open_orders(account, is_urgent=is_urgent)
@@ -49,13 +49,26 @@ class HyperliquidAccounts:
         state = self._state(account, _class(is_urgent))
         return _read("clearinghouseState", lambda: read_portfolio(account.account_id, state))
 
-    def open_orders(self, account: AccountRef, *, is_urgent: bool = False) -> tuple[RestingOrder, ...]:
+    def open_orders(
+        self,
+        account: AccountRef,
+        *,
+        is_urgent: bool = False,
+        coin: str = "",  # noqa: ARG002
+    ) -> tuple[RestingOrder, ...]:
         """Read open orders; `openOrders` hides what a trigger is, so this is the front end's request."""
         kind = "frontendOpenOrders"
         rows = self._client.info(kind, _class(is_urgent), user=account.address, dex="")
         return _read(kind, lambda: tuple(read_order(row) for row in rows if is_perpetual(row["coin"])))
 
-    def fills_since(self, account: AccountRef, since: datetime, *, is_urgent: bool = False) -> tuple[Fill, ...]:
+    def fills_since(
+        self,
+        account: AccountRef,
+        since: datetime,
+        *,
+        is_urgent: bool = False,
+        coin: str = "",  # noqa: ARG002
+    ) -> tuple[Fill, ...]:
         """Read fills from an instant on; the venue reaches back 10,000 fills."""
 
         def read(row: Mapping[str, Any]) -> Fill:
