@@ -1,4 +1,4 @@
-"""Run the fault suite: `python -m tests.faults --runs 200 --seed 1 [--fault NAME] [--short] [--json] [--keep FOLDER]`.
+"""Run the fault suite: `python -m tests.faults --runs 200 --seed 1 [--fault NAME] [--venue NAME] [--short] [--json] [--keep FOLDER]`.
 
 The last line is `runs=N duplicates=0 lost=0 orphans=0 unresolved=0 after_drain=0 unprotected_max_s=`; the exit code is 1 when any
 of them is broken. Seconds without protection are counted everywhere: through kills, stops and overload, for every account.
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ from tests.faults.arena import Arena, arena
 from tests.faults.cases import CASES, Described
 from tests.faults.oracle import UNPROTECTED_BOUND, Verdict, judge
 from tests.faults.run import Run
+from tests.faults.sites import NAMES
 
 AT_ONCE = 8
 LONGEST_RUN = 300.0
@@ -50,7 +52,16 @@ class Tally:
         self.total.add(verdict)
 
 
-Tallies = dict[str, Tally]
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """One run of the plan."""
+
+    number: int
+    case: Described
+    venue: str
+
+
+Tallies = dict[tuple[str, str], Tally]
 
 
 def main() -> None:
@@ -59,6 +70,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--fault", choices=sorted(CASES), action="append", help="only this case; may be repeated")
+    parser.add_argument(
+        "--venue",
+        choices=(*NAMES, "all"),
+        action="append",
+        help="where the accounts are, in turn; hyperliquid alone by default",
+    )
     parser.add_argument("--short", action="store_true", help="every case once")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="runs that share the stack at a time")
     parser.add_argument("--keep", type=Path, help="a folder for the logs and databases of the run; kept afterwards")
@@ -71,7 +88,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     chosen = [CASES[name] for name in options.fault or CASES]
-    plan = [chosen[number % len(chosen)] for number in range(len(chosen) if options.short else options.runs)]
+    venues = NAMES if "all" in (options.venue or ()) else tuple(options.venue or NAMES[:1])
+    plan = planned(chosen, venues, len(chosen) if options.short else options.runs)
     # A run that is told to end stops what it started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _home(options.keep) as folder:
@@ -92,34 +110,50 @@ def _home(kept: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-async def suite(home: Path, plan: list[Described], seed: int, at_once: int) -> Tallies:
+def planned(chosen: list[Described], venues: tuple[str, ...], runs: int) -> list[Planned]:
+    """Return so many runs: the cases in turn, each at the next of the venues that can have it."""
+    plan: list[Planned] = []
+    able = [case for case in chosen if case.venue_of(venues, 0) is not None]
+    for number in range(runs if able else 0):
+        again, place = divmod(number, len(able))
+        venue = able[place].venue_of(venues, place + again)
+        assert venue is not None
+        plan.append(Planned(number=number, case=able[place], venue=venue))
+    return plan
+
+
+async def suite(home: Path, plan: list[Planned], seed: int, at_once: int) -> Tallies:
     """Run a plan on one stack: cases that break shared parts alone, the others side by side."""
     tallies: Tallies = {}
-    numbered = list(enumerate(plan))
+    accounts: Counter[str] = Counter()
+    for each in plan:
+        accounts[each.venue] += each.case.accounts
     columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TimeElapsedColumn())
-    async with arena(home, sum(case.accounts for case in plan)) as stack:
+    async with arena(home, accounts) as stack:
         with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
             task = progress.add_task("runs", total=len(plan))
             room = asyncio.Semaphore(at_once)
 
-            async def one(number: int, case: Described) -> None:
+            async def one(each: Planned) -> None:
                 async with room:
                     began = time.monotonic()
-                    verdict = await run_case(stack, case, seed, number)
-                tallies.setdefault(case.name, Tally()).add(verdict, time.monotonic() - began)
+                    verdict = await run_case(stack, each, seed)
+                tallies.setdefault((each.case.name, each.venue), Tally()).add(verdict, time.monotonic() - began)
                 progress.advance(task)
 
-            await asyncio.gather(*(one(n, case) for n, case in numbered if not case.is_alone))
-            for number, case in numbered:
-                if case.is_alone:
-                    await one(number, case)
+            await asyncio.gather(*(one(each) for each in plan if not each.case.is_alone))
+            for each in plan:
+                if each.case.is_alone:
+                    await one(each)
     return tallies
 
 
-async def run_case(stack: Arena, case: Described, seed: int, number: int) -> Verdict:
+async def run_case(stack: Arena, planned: Planned, seed: int) -> Verdict:
     """Run one case on an account of its own, wind it down, and ask the oracle."""
-    label = f"{case.name} seed={seed} number={number}"
-    run = Run(arena=stack, rng=Random(f"{seed}/{case.name}/{number}"), account=await stack.account())
+    case, number = planned.case, planned.number
+    label = f"{case.name} at {planned.venue} seed={seed} number={number}"
+    account = await stack.account(planned.venue)
+    run = Run(arena=stack, rng=Random(f"{seed}/{case.name}/{number}"), account=account)
     verdict = Verdict()
     # What a case broke is wound down even when the case itself failed, so that the oracle judges the product.
     for part in (case.run(run), _wound_down(run, case)):
@@ -142,7 +176,8 @@ async def run_case(stack: Arena, case: Described, seed: int, number: int) -> Ver
 
 async def _wound_down(run: Run, case: Described) -> None:
     if case.is_alone:
-        await asyncio.to_thread(run.stack.paper.clear_faults)
+        for paper in run.stack.bench.papers.values():
+            await asyncio.to_thread(paper.clear_faults)
     await run.wind_down()
 
 
@@ -150,14 +185,19 @@ def report(total: Verdict, tallies: Tallies, runs: int, seed: int, *, as_json: b
     """Print the table, and the line that scripts read."""
     if as_json:
         figures = {kind: total.counts[kind] for kind in (*KINDS, "notes")}
-        cases = {name: {"runs": len(tally.seconds), "failed": tally.failed} for name, tally in tallies.items()}
+        cases = [
+            {"case": name, "venue": venue, "runs": len(tally.seconds), "failed": tally.failed}
+            for (name, venue), tally in tallies.items()
+        ]
         print(json.dumps({"runs": runs, "seed": seed, "cases": cases, **figures, "words": total.words}))
     else:
-        table = Table("case", "number", "runs", "failed", "median s", "max s", "unprotected s", title=f"seed {seed}")
-        for name, tally in sorted(tallies.items(), key=lambda pair: (int(CASES[pair[0]].number), pair[0])):
+        table = Table(
+            "case", "number", "venue", "runs", "failed", "median s", "max s", "unprotected s", title=f"seed {seed}"
+        )
+        for (name, venue), tally in sorted(tallies.items(), key=lambda pair: (int(CASES[pair[0][0]].number), pair[0])):
             slowest, middle = max(tally.seconds), statistics.median(tally.seconds)
             figures_of = (f"{middle:.1f}", f"{slowest:.1f}", f"{tally.total.unprotected_s:.1f}")
-            table.add_row(name, CASES[name].number, str(len(tally.seconds)), str(tally.failed), *figures_of)
+            table.add_row(name, CASES[name].number, venue, str(len(tally.seconds)), str(tally.failed), *figures_of)
         Console(width=100).print(table)
         print(f"notes={total.counts['notes']}")
     counted = " ".join(f"{kind}={total.counts[kind]}" for kind in KINDS)

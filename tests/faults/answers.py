@@ -53,7 +53,7 @@ async def executed_then_error(run: Run) -> None:
 
 async def streams_disturbed(run: Run) -> None:
     """Case 6: stream events twice, late, out of order, not at all, and closed sockets."""
-    paper = run.stack.paper
+    paper = run.paper
     for fault in ("ws_duplicate", "ws_reorder", "ws_late"):
         paper.fault("ws", fault, rate=0.5, seconds=run.rng.uniform(0.2, 2), seed=run.rng.randint(1, 10**6))
     paper.fault("ws", run.rng.choice(("ws_silent", "ws_close")), rate=0.05, count=5)
@@ -67,7 +67,7 @@ async def lagging_lookups(run: Run) -> None:
     kind = run.rng.choice(("orderStatus", "openOrders", "frontendOpenOrders", "userFillsByTime", "clearinghouseState"))
     wish = run.wish()
     seconds = run.rng.uniform(0.3, run.stack.settings.lookup_lag_seconds * 0.9)
-    run.stack.paper.fault("info", "info_lag", type=kind, seconds=seconds, rate=1)
+    run.paper.fault("info", "info_lag", type=kind, seconds=seconds, rate=1)
     run.aim(wish, run.rng.choice(("execute_then_drop", "drop")), step="open")
     await run.start(wish)
     await run.reach(wish, *_SETTLED)
@@ -77,27 +77,26 @@ async def lagging_lookups(run: Run) -> None:
 
 async def forgotten_orders(run: Run) -> None:
     """Case 20: the venue forgets orders by count between the send and the lookup."""
-    paper = run.stack.paper
+    paper = run.paper
     paper.post("settings", order_retention=50)
     run.undo += [lambda: paper.post("settings", order_retention=2000), lambda: _cancel_by_hand(run)]
     wish = run.wish(coin="ETH")
     run.aim(wish, "execute_then_drop", step="open")
-    run.stack.paper.fault("info", "http_500", type="orderStatus", rate=1, count=3)
+    run.paper.fault("info", "http_500", type="orderStatus", rate=1, count=3)
     await run.start(wish)
     for _ in range(60):
         await asyncio.to_thread(
-            paper.post, "trade", user=run.account.address, coin="SOL", side="buy", sz="0.2", px=_far(run)
+            paper.post, "trade", user=run.site.owner(run.account), coin="SOL", side="buy", sz="0.2", px=_far(run)
         )
     await run.reach(wish, *_SETTLED)
 
 
 def _far(run: Run) -> str:
-    mark = run.stack.bench.venues.of("hyperliquid", "paper").market.mark("SOL").mark_px
-    return str((mark * Decimal("0.5")).quantize(Decimal("0.1")))
+    return str((run.site.mark("SOL") * Decimal("0.5")).quantize(Decimal("0.1")))
 
 
 def _cancel_by_hand(run: Run) -> None:
-    paper = run.stack.paper
-    for order in paper.orders(run.account.address):
+    paper = run.paper
+    for order in paper.orders(run.site.owner(run.account)):
         if order["isManual"] and order["status"] == "open":
             paper.post("cancel", oid=order["oid"])

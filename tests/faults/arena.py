@@ -7,9 +7,10 @@ import contextlib
 import signal
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -21,8 +22,12 @@ from runtime.temporal_server import TemporalServer, find_temporal
 from storage.postgres.engine import transaction
 from storage.postgres.tables import portfolios
 from tests.faults.proxy import Proxy
+from tests.faults.sites import Site, sites_of
 from tests.stack.full import FullStack, full_stack
+from wiring.venues import HYPERLIQUID
 from workflows import attributes
+
+WORKERS = 2
 
 
 @dataclass(kw_only=True)
@@ -31,12 +36,13 @@ class Arena:
 
     stack: FullStack
     temporal: TemporalServer
-    venue_proxies: list[Proxy]
+    sites: dict[str, Site]
+    venue_proxies: dict[str, list[Proxy]]
     temporal_proxies: list[Proxy]
     client: Client | None = None
     places: dict[str, asyncio.Lock] = field(default_factory=dict)
     keeper: asyncio.Task[None] | None = None
-    accounts: list[AccountRef] = field(default_factory=list)
+    accounts: dict[str, list[AccountRef]] = field(default_factory=dict)
     restarts: int = 0
 
     @property
@@ -52,11 +58,11 @@ class Arena:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    async def account(self) -> AccountRef:
+    async def account(self, venue: str) -> AccountRef:
         """Take an account that the streams have heard of; one made later would be heard within fifteen seconds."""
-        if self.accounts:
-            return self.accounts.pop()
-        return await asyncio.to_thread(_new_account, self.stack)
+        if self.accounts.get(venue):
+            return self.accounts[venue].pop()
+        return await asyncio.to_thread(_new_account, self.stack, venue)
 
     def place(self, name: str) -> asyncio.Lock:
         """One order at a time lies at a place."""
@@ -74,8 +80,8 @@ class Arena:
 
 
 @asynccontextmanager
-async def arena(home: Path, accounts: int) -> AsyncIterator[Arena]:
-    """Start a stack with two workers, each behind proxies of its own, and so many funded accounts."""
+async def arena(home: Path, accounts: Mapping[str, int]) -> AsyncIterator[Arena]:
+    """Start a stack with two workers, each behind proxies of its own, and so many funded accounts at each venue."""
     with _parts(home, accounts) as made:
         made.client = await made.stack.client()
         made.keeper = asyncio.create_task(made.keep())
@@ -88,7 +94,7 @@ async def arena(home: Path, accounts: int) -> AsyncIterator[Arena]:
 
 
 @contextmanager
-def _parts(home: Path, accounts: int) -> Iterator[Arena]:
+def _parts(home: Path, accounts: Mapping[str, int]) -> Iterator[Arena]:
     home.mkdir(parents=True, exist_ok=True)
     temporal = TemporalServer(
         find_temporal(load_settings({}, env_file=None).holdfast_cache),
@@ -100,29 +106,40 @@ def _parts(home: Path, accounts: int) -> Iterator[Arena]:
     address = temporal.start()
     proxies: list[Proxy] = []
     try:
-        with full_stack(home / "stack", workers=0, temporal_address=address) as stack:
-            venue = [Proxy(stack.paper.port) for _ in range(2)]
-            server = [Proxy(int(address.rpartition(":")[2])) for _ in range(2)]
-            proxies += [*venue, *server]
+        others = tuple(venue for venue in accounts if venue != HYPERLIQUID)
+        with full_stack(home / "stack", workers=0, temporal_address=address, venues=others) as stack:
+            sites = sites_of(stack.bench)
+            to_venue = {name: [Proxy(site.paper.port) for _ in range(WORKERS)] for name, site in sites.items()}
+            to_server = [Proxy(int(address.rpartition(":")[2])) for _ in range(WORKERS)]
+            proxies += [*chain(*to_venue.values()), *to_server]
             for proxy in proxies:
                 proxy.start()
             # Made before the workers start, which listen to the accounts that they find.
-            funded = [_new_account(stack) for _ in range(accounts)]
-            for to_venue, to_server in zip(venue, server, strict=True):
-                stack.add_worker(
-                    HYPERLIQUID_URL=f"http://127.0.0.1:{to_venue.port}",
-                    TEMPORAL_ADDRESS=f"127.0.0.1:{to_server.port}",
-                )
-            _wait_until_known(stack, accounts)
-            yield Arena(stack=stack, temporal=temporal, venue_proxies=venue, temporal_proxies=server, accounts=funded)
+            funded = {venue: [_new_account(stack, venue) for _ in range(count)] for venue, count in accounts.items()}
+            for number in range(WORKERS):
+                _add_worker(stack, {name: made[number] for name, made in to_venue.items()}, to_server[number])
+            _wait_until_known(stack, sum(accounts.values()))
+            yield Arena(
+                stack=stack,
+                temporal=temporal,
+                sites=sites,
+                venue_proxies=to_venue,
+                temporal_proxies=to_server,
+                accounts=funded,
+            )
     finally:
         for proxy in proxies:
             proxy.stop()
         temporal.stop()
 
 
-def _new_account(stack: FullStack) -> AccountRef:
-    return stack.bench.account(f"user-{uuid.uuid4()}", usdc="100000")
+def _add_worker(stack: FullStack, venues: Mapping[str, Proxy], server: Proxy) -> None:
+    urls = {f"{name.upper()}_URL": f"http://127.0.0.1:{proxy.port}" for name, proxy in venues.items()}
+    stack.add_worker(**urls, TEMPORAL_ADDRESS=f"127.0.0.1:{server.port}")
+
+
+def _new_account(stack: FullStack, venue: str) -> AccountRef:
+    return stack.bench.account(f"user-{uuid.uuid4()}", usdc="100000", venue=venue)
 
 
 def _wait_until_known(stack: FullStack, accounts: int) -> None:

@@ -7,19 +7,26 @@ from dataclasses import dataclass
 
 from tests.faults import answers, crashes, races, servers, stops
 from tests.faults.run import Run
+from tests.faults.sites import HL_ONLY, NAMES
 
 Case = Callable[[Run], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """A case, its number in the fault-suite page, whether it breaks what all runs share, and how many accounts it needs."""
+    """A case, its number in the fault-suite page, whether it breaks what all runs share, how many accounts it needs, and where."""
 
     name: str
     number: str
     run: Case
     is_alone: bool = False
     accounts: int = 1
+    venues: tuple[str, ...] = NAMES
+
+    def venue_of(self, chosen: tuple[str, ...], turn: int) -> str | None:
+        """Return the chosen venue whose turn it is among those that can have this case; None when none of them can."""
+        able = [venue for venue in chosen if venue in self.venues]
+        return able[turn % len(able)] if able else None
 
 
 CASES: dict[str, Described] = {
@@ -39,7 +46,7 @@ CASES: dict[str, Described] = {
         Described(name="zombie", number="16", run=crashes.zombie_before_write_ahead, is_alone=True),
         Described(name="halt_stopped_sender", number="17", run=stops.halt_against_a_stopped_sender, is_alone=True),
         Described(name="info_lag", number="19", run=answers.lagging_lookups, is_alone=True),
-        Described(name="retention", number="20", run=answers.forgotten_orders, is_alone=True),
+        Described(name="retention", number="20", run=answers.forgotten_orders, is_alone=True, venues=HL_ONLY),
         Described(name="duplicate_request", number="21", run=answers.duplicate_request),
         Described(name="executed_then_error", number="22", run=answers.executed_then_error),
         Described(name="late_cancel", number="24", run=races.late_cancel),

@@ -23,7 +23,8 @@ class Evidence:
 
     `admitted` and `venue_fills` are the venue's log; `rows`, `fills`, `intents`, `slots` are the database; `running` names the
     intents whose workflow still runs; `drained_at` is when a halt over this account was acknowledged as DRAINED. `unreachable` are
-    the spans, in milliseconds of the venue's clock, in which no worker at all had a wire to the venue.
+    the spans, in milliseconds of the venue's clock, in which no worker at all had a wire to the venue. `prefix` is what the venue
+    writes before our client ids.
     """
 
     admitted: list[dict[str, Any]]
@@ -37,6 +38,11 @@ class Evidence:
     running: frozenset[str] = frozenset()
     drained_at: datetime | None = None
     unreachable: tuple[tuple[float, float], ...] = ()
+    prefix: str = "0x"
+
+    def name(self, row: dict[str, Any]) -> str:
+        """Return how the venue calls the order of a row."""
+        return f"{self.prefix}{row['client_id']}"
 
 
 @dataclass(kw_only=True)
@@ -90,7 +96,7 @@ def _one_effect_per_step(evidence: Evidence, verdict: Verdict) -> None:
 
 
 def _one_opening_per_intent(evidence: Evidence, verdict: Verdict) -> None:
-    intent_of = {f"0x{row['client_id']}": row["intent_id"] for row in evidence.rows if row["opening"]}
+    intent_of = {evidence.name(row): row["intent_id"] for row in evidence.rows if row["opening"]}
     opened: defaultdict[str, list[str]] = defaultdict(list)
     for order in evidence.admitted:
         if order["cloid"] in intent_of and _effective(order):
@@ -101,7 +107,7 @@ def _one_opening_per_intent(evidence: Evidence, verdict: Verdict) -> None:
 
 
 def _every_order_is_ours(evidence: Evidence, verdict: Verdict) -> None:
-    known = {f"0x{row['client_id']}" for row in evidence.rows}
+    known = {evidence.name(row) for row in evidence.rows}
     for order in evidence.admitted:
         if order["isManual"] or order["isLiquidation"]:
             continue
@@ -170,7 +176,7 @@ def _unprotected(evidence: Evidence, intent: dict[str, Any]) -> float:
     Only what nobody could have used is left out: the spans in which no worker had a wire to the venue. Seconds that it takes to
     notice a dead or a stopped worker count, since another one lives, and so do those of an overloaded machine.
     """
-    names = {f"0x{row['client_id']}": row for row in evidence.rows}
+    names = {evidence.name(row): row for row in evidence.rows}
     own = [o for o in evidence.admitted if o["cloid"] in names]
     opening = {
         o["oid"]: o["coin"]

@@ -20,18 +20,17 @@ BIG = {"BTC": Decimal("0.01"), "ETH": Decimal("0.2"), "SOL": Decimal(4)}
 async def resting(run: Run) -> tuple[Intent, int]:
     """Start an intent whose limit order rests a little below the market; returns it and its order id."""
     coin = run.rng.choice(sorted(BIG))
-    mark = run.stack.bench.venues.of("hyperliquid", "paper").market.mark(coin).mark_px
-    limit = Price((mark * Decimal("0.93")).quantize(Decimal(1)))
+    limit = Price(run.site.resting_px(coin))
     policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=limit, tif=TimeInForce.GTC)
     wish = await run.start(run.wish(coin=coin, size=Quantity(BIG[coin]), policy=policy))
     await run.reach(wish, IntentPhase.WORKING)
-    orders = await asyncio.to_thread(run.stack.paper.orders, run.account.address)
+    orders = await asyncio.to_thread(run.paper.orders, run.site.owner(run.account))
     return wish, next(int(order["oid"]) for order in orders if order["status"] == "open" and not order["reduceOnly"])
 
 
 async def fill(run: Run, oid: int, fraction: float) -> None:
     """Fill a part of a resting order."""
-    await asyncio.to_thread(run.stack.paper.post, "fill", oid=oid, fraction=str(round(fraction, 3)))
+    await asyncio.to_thread(run.paper.post, "fill", oid=oid, fraction=str(round(fraction, 3)))
 
 
 async def partial_fills(run: Run) -> None:
@@ -57,14 +56,14 @@ async def cancel_against_fill(run: Run) -> None:
     await run.reach(wish, IntentPhase.PROTECTED, IntentPhase.CANCELLED)
     if run.rng.random() < 0.5:
         size = str(BIG[wish.coin] * Decimal("0.1"))
-        body = {"user": run.account.address, "coin": wish.coin, "side": "sell", "sz": size, "reduce_only": True}
-        await asyncio.gather(asyncio.to_thread(run.stack.paper.post, "trade", **body), return_exceptions=True)
+        body = {"user": run.site.owner(run.account), "coin": wish.coin, "side": "sell", "sz": size, "reduce_only": True}
+        await asyncio.gather(asyncio.to_thread(run.paper.post, "trade", **body), return_exceptions=True)
 
 
 async def late_cancel(run: Run) -> None:
     """Case 24: a cancel is held back and arrives after its own deadline."""
     wish, oid = await resting(run)
-    run.stack.paper.fault("cancel", "delay", match={"oid": oid}, rate=1, count=1, seconds=run.rng.uniform(5.5, 8))
+    run.paper.fault("cancel", "delay", match={"oid": oid}, rate=1, count=1, seconds=run.rng.uniform(5.5, 8))
     await run.signal(wish, "cancel")
     if run.rng.random() < 0.5:
         await asyncio.sleep(run.rng.uniform(0, 3))
@@ -75,7 +74,7 @@ async def late_cancel(run: Run) -> None:
 async def two_intents_one_instrument(run: Run) -> None:
     """Case 30: opposite intents on one instrument in the same millisecond; a second account on the same address."""
     long, short = run.wish(coin="ETH"), run.wish(coin="ETH", side=Side.SELL)
-    short = replace(short, protection=run.stack.bench.stop_at("ETH", "1.15"))
+    short = replace(short, protection=run.stop_at("ETH", "1.15"))
     run.wishes[-1] = short
     await asyncio.gather(run.start(long), run.start(short))
     phases = [await run.reach(wish, IntentPhase.PROTECTED) for wish in (long, short)]
@@ -83,7 +82,7 @@ async def two_intents_one_instrument(run: Run) -> None:
         run.notes.append(f"one slot, two owners: {phases}")
     try:
         run.stack.bench.accounts.add(
-            run.account.user_id, venue="hyperliquid", network="paper", address=run.account.address
+            run.account.user_id, venue=run.account.venue, network="paper", address=run.account.address
         )
         run.notes.append("a second account row with the same address was accepted")
     except Refused:

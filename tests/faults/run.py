@@ -22,7 +22,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.accounts import AccountRef
-from domain.intents import Intent, IntentKind, IntentPhase, api_intent_id
+from domain.intents import Intent, IntentKind, IntentPhase, Protection, api_intent_id
 from domain.money import Quantity
 from domain.orders import OrderKey
 from storage.postgres.engine import transaction
@@ -30,13 +30,15 @@ from storage.postgres.tables import fills, intents, orders, slots
 from tests.faults.arena import Arena
 from tests.faults.oracle import Evidence
 from tests.faults.patience import PATIENCE, patiently
+from tests.faults.sites import Site
 from tests.stack.full import FullStack, start_intent
+from tests.stack.paper import Paper
 from tests.stack.trading import LOOSE
 from workflows import attributes, ids
 from workflows.account.messages import AccountInput, Wake
 from workflows.account.workflow import AccountWorkflow
 
-SIZES = {"BTC": Decimal("0.001"), "ETH": Decimal("0.02"), "SOL": Decimal("0.5")}
+SIZES = {"BTC": Decimal("0.002"), "ETH": Decimal("0.02"), "SOL": Decimal("0.5")}
 _TERMINAL = ("CLOSED", "CANCELLED", "REFUSED", "EXPIRED", "FAILED")
 _RPC = timedelta(seconds=20)
 
@@ -60,6 +62,16 @@ class Run:
         """The stack."""
         return self.arena.stack
 
+    @property
+    def site(self) -> Site:
+        """The venue of this run."""
+        return self.arena.sites[self.account.venue]
+
+    @property
+    def paper(self) -> Paper:
+        """The paper exchange of this run."""
+        return self.site.paper
+
     def wish(self, **changes: Any) -> Intent:
         """Make an intent of this run with a stop, at market unless told otherwise."""
         coin = changes.pop("coin", None) or self.rng.choice(sorted(SIZES))
@@ -68,12 +80,16 @@ class Run:
             "coin": coin,
             "size": Quantity(SIZES[coin]),
             "limits": replace(LOOSE, max_slippage=Decimal("0.05")),
-            "protection": self.stack.bench.stop_at(coin, "0.85"),
+            "protection": self.stop_at(coin, "0.85"),
             "decided_at": datetime.now(UTC),
         }
         wish = self.stack.bench.wish(self.account, "unused", **{**given, **changes})
         self.wishes.append(wish)
         return wish
+
+    def stop_at(self, coin: str, fraction: str) -> Protection:
+        """A stop at a fraction of the mark of this run's venue."""
+        return self.stack.bench.stop_at(coin, fraction, self.account.venue)
 
     async def start(self, wish: Intent) -> Intent:
         """Start the workflow of an intent, however often that takes."""
@@ -105,8 +121,8 @@ class Run:
 
     def aim(self, wish: Intent, fault: str, *, step: str = "open", on: str = "exchange", **more: Any) -> None:
         """Aim a fault of the venue at one step of an intent."""
-        cloid = f"0x{OrderKey(intent_id=wish.intent_id, step=step).client_id}"
-        self.stack.paper.fault(on, fault, match={"cloid": cloid}, rate=1, **{"count": 1, **more})
+        cloid = self.site.name(OrderKey(intent_id=wish.intent_id, step=step))
+        self.paper.fault(on, fault, match={"cloid": cloid}, rate=1, **{"count": 1, **more})
 
     @asynccontextmanager
     async def order_at(self, place: str, order: str, wish: Intent, step: str = "open") -> AsyncIterator[Path]:
@@ -228,8 +244,7 @@ class Run:
             return str(connection.scalar(select(intents.c.phase).where(intents.c.id == wish.intent_id)) or "")
 
     def _collect(self, account: AccountRef, running: frozenset[str]) -> Evidence:
-        paper = self.stack.paper
-        state = paper.info(type="clearinghouseState", user=account.address)
+        log = self.site.log(account)
         tables = (orders, fills, slots)
         with transaction(self.stack.bench.engine) as connection:
             rows, journaled, owned = (
@@ -241,10 +256,10 @@ class Run:
             )
             stated = connection.execute(select(intents).where(intents.c.account_id == account.account_id)).all()
         return Evidence(
-            admitted=paper.orders(account.address),
-            venue_fills=paper.info(type="userFillsByTime", user=account.address, startTime=0),
-            open_orders=paper.info(type="frontendOpenOrders", user=account.address),
-            positions={e["position"]["coin"]: Decimal(e["position"]["szi"]) for e in state["assetPositions"]},
+            admitted=log.admitted,
+            venue_fills=log.fills,
+            open_orders=log.working,
+            positions=log.positions,
             rows=rows,
             fills=journaled,
             intents=[dict(row._mapping) for row in stated],
@@ -252,4 +267,5 @@ class Run:
             running=running,
             drained_at=self.drained_at,
             unreachable=self.unreachable,
+            prefix=self.site.prefix,
         )

@@ -44,7 +44,8 @@ async def partition_from_temporal(run: Run) -> None:
 
 async def partition_from_venue(run: Run) -> None:
     """Case 5: one worker, or both, lose the venue while they send."""
-    proxies = run.rng.choice((run.arena.venue_proxies[:1], run.arena.venue_proxies))
+    mine = run.arena.venue_proxies[run.site.venue]
+    proxies = run.rng.choice((mine[:1], mine))
     await _cut(run, proxies)
 
 
@@ -60,7 +61,7 @@ async def _cut(run: Run, proxies: list[Proxy]) -> None:
     until = time.time()
     for proxy in proxies:
         proxy.heal()
-    if proxies == run.arena.venue_proxies:
+    if proxies == run.arena.venue_proxies[run.site.venue]:
         # The paper venue tells the time of this machine. While one worker still has a wire, the bound counts.
         run.unreachable = ((since * 1000, until * 1000),)
     for wish in wishes:

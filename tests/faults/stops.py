@@ -212,7 +212,7 @@ async def stop_behind_a_backlog(run: Run) -> None:
     """Case 37: a close does not wait behind a queue full of opens."""
     held = await run.start(run.wish(coin="BTC"))
     await run.reach(held, IntentPhase.PROTECTED)
-    run.crowd = [await run.arena.account() for _ in range(CROWD)]
+    run.crowd = [await run.arena.account(run.site.venue) for _ in range(CROWD)]
     backlog = [
         run.wish(coin=coin, account_id=account.account_id, user_id=account.user_id)
         for account in run.crowd

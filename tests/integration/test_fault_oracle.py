@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.faults.__main__ import planned
+from tests.faults.cases import CASES
 from tests.faults.oracle import UNPROTECTED_BOUND, Evidence, Verdict, judge
+from tests.faults.sites import NAMES
 
 OPENED_MS = 1_700_000_000_000
 Change = Callable[[Evidence], Evidence]
@@ -224,3 +227,23 @@ def test_verdicts_add_up() -> None:
     total.add(judge(drained(-1)(clean())))
     total.add(judge(opened_twice(clean())))
     assert (total.counts["after_drain"], total.counts["duplicates"], total.unprotected_s) == (1, 1, 0.3)
+
+
+def test_names_are_compared_as_the_venue_writes_them() -> None:
+    """Hyperliquid writes 0x before a client id, Binance and AsterDEX nothing."""
+    elsewhere = replace(clean(), prefix="")
+    assert judge(elsewhere).counts["orphans"] == 3
+    bare = [{**each, "cloid": each["cloid"].removeprefix("0x")} for each in clean().admitted]
+    assert judge(replace(elsewhere, admitted=bare)).is_clean
+
+
+def test_every_case_comes_to_every_venue_that_can_have_it() -> None:
+    cases = list(CASES.values())
+    plan = planned(cases, NAMES, len(cases) * len(NAMES))
+    met = {(each.case.name, each.venue) for each in plan}
+    assert met == {(case.name, venue) for case in cases for venue in case.venues}
+
+
+def test_a_case_that_no_chosen_venue_can_have_is_left_out_of_the_plan() -> None:
+    plan = planned([CASES["retention"], CASES["kill"]], ("binance",), 2)
+    assert [each.case.name for each in plan] == ["kill", "kill"]

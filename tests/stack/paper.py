@@ -92,6 +92,11 @@ class Paper:
         answer: list[dict[str, Any]] = self._http.get("/control/orders", params={"user": user}).json()
         return answer
 
+    def fills(self, user: str) -> list[dict[str, Any]]:
+        """Every fill of a user; Binance's and AsterDEX's paper exchanges alone list them here."""
+        answer: list[dict[str, Any]] = self._http.get("/control/fills", params={"user": user}).json()
+        return answer
+
     def info(self, **body: Any) -> Any:
         """Ask a public question."""
         return self._http.post("/info", json=body).json()
