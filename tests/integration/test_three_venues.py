@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,14 +14,17 @@ from sqlalchemy import text
 from temporalio.client import Client
 
 from domain.accounts import AccountRef
-from domain.intents import Intent, api_intent_id
+from domain.intents import Intent, Protection, api_intent_id
 from domain.money import Quantity
 from storage.postgres.engine import transaction
+from tests.integration.test_fleet import an_agent
+from tests.integration.test_fleet import start as start_agent
 from tests.stack.full import FullStack, full_stack, start_intent
 from workflows import ids
 from workflows.account.messages import AccountInput, AccountStatus, Wake
 from workflows.account.workflow import AccountWorkflow
 from workflows.trade_intent.messages import CloseRequest
+from workflows.user_agent.messages import Reason
 
 pytestmark = [pytest.mark.slow, pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -28,10 +32,22 @@ KEYED = ("binance", "aster")
 VENUES = ("hyperliquid", *KEYED)
 
 
+HOURS = ("--speed", "1800")
+"""Half an hour of the market in a second: Hyperliquid pays funding each hour, the others every eight."""
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullStack]:
     """One stack for all tests of the module."""
     with full_stack(tmp_path_factory.mktemp("three"), durable=False, venues=KEYED, SYNC_SECONDS="3") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullStack]:
+    """A stack whose market hurries."""
+    folder = tmp_path_factory.mktemp("fast")
+    with full_stack(folder, durable=False, venues=KEYED, paper_options=HOURS, SYNC_SECONDS="3") as running:
         yield running
 
 
@@ -118,3 +134,53 @@ async def test_an_intent_is_filled_protected_closed_and_explained(stack: FullSta
     assert status.unexplained == "0"
     assert rows(stack, counted, id=account.account_id) == []
     assert (await asyncio.to_thread(stack.bench.fence.sync.sync, account)).is_flat
+
+
+@pytest.mark.parametrize("venue", VENUES)
+async def test_deposits_fees_and_funding_are_explained(fast: FullStack, venue: str) -> None:
+    """Equity is opening cash, transfers, results, fees and funding: USDT at the one kind of venue, USDC at the other."""
+    bench = fast.bench
+    client = await fast.client()
+    account = await asyncio.to_thread(lambda: bench.account(f"user-{uuid.uuid4().hex[:8]}", venue=venue))
+    wish = replace(await asyncio.to_thread(wish_on, fast, account), protection=Protection())
+    await start_intent(client, wish)
+    await reach(fast, wish, "FILLED")
+    paper, owner = bench.papers[venue], bench.owners.get(account.address, account.address)
+    await asyncio.to_thread(lambda: paper.post("deposit", user=owner, amount="321", usdc="321"))
+
+    status = await reconcile(fast, client, account)
+    moved = "select kind, amount from transfers where account_id = :id"
+
+    async def has_all() -> bool:
+        nonlocal status
+        status = await reconcile(fast, client, account)
+        kinds = {row.kind: row.amount for row in rows(fast, moved, id=account.account_id)}
+        return kinds.get("deposit") == 321 and kinds.get("funding", 0) != 0
+
+    async with asyncio.timeout(90):
+        while not await has_all():
+            await asyncio.sleep(0.5)
+    assert status.unexplained == "0"
+    await client.get_workflow_handle(ids.intent(wish.intent_id)).signal("close", CloseRequest(reason="test"))
+    await reach(fast, wish, "CLOSED")
+    status = await reconcile(fast, client, account)
+    counted = "select * from differences where account_id = :id and counted_at is not null and kind = 'unexplained'"
+    assert (status.unexplained, rows(fast, counted, id=account.account_id)) == ("0", [])
+
+
+@pytest.mark.parametrize("venue", VENUES)
+async def test_an_agent_trades_and_its_emergency_stop_leaves_the_account_flat(
+    stack: FullStack, client: Client, venue: str
+) -> None:
+    """The same workflow, adviser and limits at each venue."""
+    account = await asyncio.to_thread(lambda: stack.bench.account(f"user-{uuid.uuid4().hex[:8]}", venue=venue))
+    config = an_agent(account)
+    handle = await start_agent(stack, client, config)
+    phases = "select phase from intents where agent_id = :id"
+    await until(lambda: "PROTECTED" in {row.phase for row in rows(stack, phases, id=config.agent_id)})
+    await handle.signal("emergency_stop", Reason(text="fire", by="tester"))
+    await asyncio.wait_for(handle.result(), 120)
+
+    portfolio = await asyncio.to_thread(stack.bench.fence.sync.sync, account)
+    assert (portfolio.is_flat, portfolio.orders) == (True, ())
+    assert (await reconcile(stack, client, account)).unexplained == "0"
