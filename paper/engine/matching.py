@@ -28,8 +28,6 @@ def would_match(venue: PaperVenue, order: Order) -> bool:
 
 def match_taker(venue: PaperVenue, order: Order) -> None:
     """Trade an order against everything within its limit, best price first, users before simulated makers at a price."""
-    if not would_match(venue, order):
-        return
     market = venue.markets[order.coin]
     now = venue.now()
     simulated = market.liquidity.levels(is_bid=not order.is_buy, now_ms=now)

@@ -42,7 +42,7 @@ def _admit(venue: PaperVenue, account: Account, order: Order) -> Outcome:
         check_order(venue, account, order, children=order.parent is not None)
         if order.trigger is not None:
             return _rest_trigger(venue, order)
-        _check_crossing(venue, order)
+        crosses = _check_crossing(venue, order)
     except OrderRefused as refused:
         order.error = refused.text
         venue.admit(order)
@@ -50,10 +50,11 @@ def _admit(venue: PaperVenue, account: Account, order: Order) -> Outcome:
         return Failed(text=_with_asset(refused.text, order.asset))
     venue.admit(order)
     venue.note(order, Status.OPEN)
-    return enter_book(venue, order)
+    return enter_book(venue, order, crosses=crosses)
 
 
-def _check_crossing(venue: PaperVenue, order: Order) -> None:
+def _check_crossing(venue: PaperVenue, order: Order) -> bool:
+    """Refuse what must not trade at once, or must and cannot; returns whether the order trades at once."""
     crosses = would_match(venue, order)
     if order.tif is Tif.ALO and crosses:
         raise OrderRefused(_post_only_text(venue, order), Status.BAD_ALO_PX_REJECTED)
@@ -62,6 +63,7 @@ def _check_crossing(venue: PaperVenue, order: Order) -> None:
         raise OrderRefused(text, Status.IOC_CANCEL_REJECTED)
     if order.tif in {Tif.FRONTEND_MARKET, Tif.LIQUIDATION_MARKET} and not crosses:
         raise OrderRefused("No liquidity available for market order.", Status.MARKET_NO_LIQUIDITY_REJECTED)
+    return crosses
 
 
 def _post_only_text(venue: PaperVenue, order: Order) -> str:
@@ -72,9 +74,10 @@ def _post_only_text(venue: PaperVenue, order: Order) -> str:
     return f"Post only order would have immediately matched, bbo was {shown}."
 
 
-def enter_book(venue: PaperVenue, order: Order) -> Outcome:
-    """Match an admitted order and rest or drop what is left of it."""
-    match_taker(venue, order)
+def enter_book(venue: PaperVenue, order: Order, *, crosses: bool = True) -> Outcome:
+    """Match an admitted order and rest or drop what is left of it; one that is known not to cross only rests."""
+    if crosses:
+        match_taker(venue, order)
     if order.sz > 0 and order.status in {Status.OPEN, Status.TRIGGERED}:
         _leave_rest(venue, order)
     settle(venue)

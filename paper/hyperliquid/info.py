@@ -44,6 +44,9 @@ def answer(node: Node, body: Any, as_of: int | None = None) -> Any:
     read = READS.get(typed(row.get("type"), str))
     if read is None:
         raise Unparsable(f"unknown type {row.get('type')}")
+    if row.get("dex") and row["type"] in OF_DEX:
+        # There is no other dex: nobody has anything there.
+        return OF_DEX[row["type"]](node, row | {"user": NOBODY}, as_of)
     return read(node, row, as_of)
 
 
@@ -131,6 +134,15 @@ _DELEGATOR_SUMMARY = {
     "undelegated": "0.0",
     "totalPendingWithdrawal": "0.0",
     "nPendingWithdrawals": 0,
+}
+
+NOBODY = "0x" + "0" * 40
+OF_DEX: dict[str, Read] = {
+    "clearinghouseState": of_account_at(info_account.clearinghouse_state),
+    "openOrders": fixed([]),
+    "frontendOpenOrders": fixed([]),
+    "allMids": fixed({}),
+    "perpsAtOpenInterestCap": fixed([]),
 }
 
 READS: dict[str, Read] = {

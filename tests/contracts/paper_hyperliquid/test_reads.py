@@ -1,11 +1,13 @@
 """Reads: every type answers in the venue's shape."""
 
+import inspect
 import time
 from itertools import pairwise
 
 import pytest
+from hyperliquid.utils.types import Cloid
 
-from tests.contracts.paper_hyperliquid.conftest import Paper, Trader
+from tests.contracts.paper_hyperliquid.conftest import Paper, Trader, make_trader
 
 NOW = time.time_ns() // 1_000_000
 USER_READS = [
@@ -118,6 +120,40 @@ def test_the_lookups_forget_old_orders_and_the_log_does_not(trader: Trader) -> N
     assert oid in {fill["oid"] for fill in trader.info.user_fills(trader.address)}
     assert oid in {row["oid"] for row in trader.orders()}
     trader.paper.control("settings", order_retention=2000)
+
+
+def test_every_read_of_the_sdk_but_the_auctions_answers(trader: Trader) -> None:
+    trader.sdk.market_open("BTC", True, 0.01)
+    given = {
+        "user": trader.address, "address": trader.address, "name": "BTC", "coin": "BTC", "interval": "1h", "startTime": 0, "start_time": 0,
+        "endTime": NOW, "oid": 5, "cloid": Cloid.from_int(1), "multi_sig_user": trader.address,
+    }  # fmt: skip
+    outside = {"query_spot_deploy_auction_status", "query_perp_deploy_auction_status"}
+    local = {"subscribe", "unsubscribe", "disconnect_websocket", "post", "set_perp_meta", "name_to_asset"}
+    asked = 0
+    for name, method in inspect.getmembers(trader.info, inspect.ismethod):
+        if name.startswith("_") or name in outside | local:
+            continue
+        wanted = [item.name for item in inspect.signature(method).parameters.values() if item.default is item.empty]
+        method(*[given[item] for item in wanted])
+        asked += 1
+    assert asked >= 35
+
+
+def test_on_another_dex_nobody_has_anything(trader: Trader) -> None:
+    trader.sdk.market_open("BTC", True, 0.01)
+    trader.sdk.order("BTC", True, 0.01, 90000, {"limit": {"tif": "Gtc"}})
+    assert trader.info.user_state(trader.address, "xyz")["assetPositions"] == []
+    assert trader.info.open_orders(trader.address, "xyz") == []
+    assert len(trader.info.open_orders(trader.address)) == 1
+
+
+def test_the_leaderboard_ranks_by_value_and_is_a_page_of_its_own(trader: Trader) -> None:
+    rich = make_trader(trader.paper, "5000000")
+    rows = trader.paper.call("/Mainnet/leaderboard")["leaderboardRows"]
+    assert (rows[0]["ethAddress"], rows[0]["accountValue"]) == (rich.address, "5000000.0")
+    assert [window for window, _ in rows[0]["windowPerformances"]] == ["day", "week", "month", "allTime"]
+    assert trader.address in {row["ethAddress"] for row in rows}
 
 
 def test_other_reads_answer(paper: Paper) -> None:
