@@ -10,6 +10,7 @@ from paper.fapi.hedging import coin_of
 from paper.fapi.node import Node
 
 HOUR_MS = 3_600_000
+EARLIER = 90
 INTERVAL_HOURS = 8
 INTEREST = Decimal("0.0001")
 CLAMP = Decimal("0.0005")
@@ -32,6 +33,18 @@ def next_funding(market_ms: int) -> int:
     """Return the next settlement after a market time."""
     length = INTERVAL_HOURS * HOUR_MS
     return (market_ms // length + 1) * length
+
+
+def rates_of(node: Node, coin: str) -> list[FundingRate]:
+    """Return the settlements of a coin, oldest first; those of the month before the venue was started come from its feed."""
+    length = INTERVAL_HOURS * HOUR_MS
+    stored = node.venue.rates[coin]
+    until = stored[0].time if stored else next_funding(node.market_ms())
+    earlier: list[FundingRate] = []
+    for stamp in range(until - EARLIER * length, until, length):
+        premium = premium_at(node, coin, stamp - HOUR_MS)
+        earlier.append(FundingRate(coin=coin, time=stamp, rate=rate_of(premium), premium=premium))
+    return [*earlier, *stored]
 
 
 def pay_funding(node: Node, stamp: int) -> None:

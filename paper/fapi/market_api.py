@@ -11,7 +11,7 @@ from paper.fapi.calls import Call, Endpoint, Security, Table
 from paper.fapi.contracts import Contract
 from paper.fapi.errors import Refused, missing
 from paper.fapi.exchange_info import exchange_info
-from paper.fapi.funding import next_funding, premium_at, rate_of
+from paper.fapi.funding import next_funding, premium_at, rate_of, rates_of
 from paper.fapi.node import Node
 from paper.fapi.numbers import ZERO, at_least, fixed
 from paper.fapi.params import Params
@@ -192,7 +192,7 @@ def funding_rate(call: Call) -> list[Json]:
             "markPrice": fixed(venue.mark(contract.coin), 8),
         }
         for contract in contracts
-        for row in venue.rates[contract.coin]
+        for row in rates_of(call.node, contract.coin)
         if start <= row.time <= end
     ]
     rows.sort(key=lambda row: int(str(row["fundingTime"])))

@@ -14,6 +14,7 @@ from venues.aster.stream import AsterStream
 from venues.aster.trading import AsterTrading
 from venues.aster.wire import with_master
 from venues.base import SigningKey
+from venues.fapi.funding import FapiFunding
 from venues.fapi.limits import RequestBudget
 from venues.fapi.stream import Pace
 from venues.fapi.traded import TradedCoins
@@ -29,6 +30,7 @@ class AsterVenue:
     trading: AsterTrading
     accounts: AsterAccounts
     market: AsterMarket
+    funding: FapiFunding
 
     def stream_of(self, keys: Callable[[str], SigningKey], pace: Pace | None = None) -> AsterStream:
         """Return a user stream for one reader, with the keys of addresses."""
@@ -53,4 +55,5 @@ def connect(config: AsterConfig, keys: Keys, budget: RequestBudget | None = None
         trading=AsterTrading(client, named, traded),
         accounts=AsterAccounts(client, named, AsterKeyFacts(client), traded, market),
         market=market,
+        funding=FapiFunding(client, market),
     )

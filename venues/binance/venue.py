@@ -12,6 +12,7 @@ from venues.binance.config import BinanceConfig
 from venues.binance.market import BinanceMarket
 from venues.binance.stream import BinanceStream
 from venues.binance.trading import BinanceTrading
+from venues.fapi.funding import FapiFunding
 from venues.fapi.limits import RequestBudget
 from venues.fapi.stream import Pace
 from venues.fapi.traded import TradedCoins
@@ -27,6 +28,7 @@ class BinanceVenue:
     trading: BinanceTrading
     accounts: BinanceAccounts
     market: BinanceMarket
+    funding: FapiFunding
 
     def stream_of(self, keys: Callable[[str], SigningKey], pace: Pace | None = None) -> BinanceStream:
         """Return a user stream for one reader, with the keys of addresses."""
@@ -47,4 +49,5 @@ def connect(config: BinanceConfig, keys: Keys, budget: RequestBudget | None = No
         trading=BinanceTrading(client, keys, traded),
         accounts=BinanceAccounts(client, keys, BinanceKeyFacts(client, config), traded, market),
         market=market,
+        funding=FapiFunding(client, market),
     )

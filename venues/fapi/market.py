@@ -210,11 +210,11 @@ class FapiMarket:
             mark_px=mark,
             mid_px=_mid(snapshot.books.get(coin), mark),
             oracle_px=price(row["indexPrice"]),
-            funding_rate=Price(rate / self._funding_hours(coin)),
+            funding_rate=Price(rate / self.funding_hours(coin)),
             market_time=from_millis(row["time"]),
         )
 
-    def _funding_hours(self, coin: str) -> int:
+    def funding_hours(self, coin: str) -> int:
         """Return the hours between payments; the venue lists only those that are not eight."""
         known = self._intervals
         if known is None or self._clock() - known[0] >= FUNDING_LIVE:

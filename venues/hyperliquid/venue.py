@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from venues.hyperliquid.accounts import HyperliquidAccounts
 from venues.hyperliquid.client import HyperliquidClient
 from venues.hyperliquid.config import HyperliquidConfig
+from venues.hyperliquid.funding import HyperliquidFunding
 from venues.hyperliquid.limits import RequestBudget
 from venues.hyperliquid.market import HyperliquidMarket
 from venues.hyperliquid.stream import HyperliquidStream
@@ -23,6 +24,7 @@ class HyperliquidVenue:
     trading: HyperliquidTrading
     accounts: HyperliquidAccounts
     market: HyperliquidMarket
+    funding: HyperliquidFunding
     stream: HyperliquidStream
     wallets: HyperliquidWallets
 
@@ -40,6 +42,7 @@ def connect(config: HyperliquidConfig, budget: RequestBudget | None = None) -> H
         trading=HyperliquidTrading(client),
         accounts=HyperliquidAccounts(client),
         market=HyperliquidMarket(client),
+        funding=HyperliquidFunding(client),
         stream=HyperliquidStream(config),
         wallets=HyperliquidWallets(client),
     )

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from domain.accounts import AccountRef
-from venues.base import AccountReader, MarketData, StreamEvent, Trading
+from venues.base import AccountReader, FundingOracle, MarketData, StreamEvent, Trading
 
 if TYPE_CHECKING:
     from tests.contracts.rigs.desk import Desk
@@ -38,6 +38,10 @@ class Connection(Protocol):
     @property
     def market(self) -> MarketData:
         """Public data."""
+
+    @property
+    def funding(self) -> FundingOracle:
+        """What holding costs."""
 
     def close(self) -> None:
         """Close all connections."""
