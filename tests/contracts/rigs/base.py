@@ -156,6 +156,7 @@ class Rig(ABC):
             time.sleep(0.05)
 
     def reset(self) -> None:
-        """Lift faults, put switches back and hold the price where the cases expect it."""
+        """Lift faults, put switches back and hold the price where the cases expect it, and the book around it."""
         self.server.lift_faults()
+        self.server.post("settings", impact="0")
         self.server.move(self.coin, self.base_px)

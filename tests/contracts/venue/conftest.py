@@ -12,13 +12,15 @@ from tests.contracts.rigs.live import LIVE_CASES, LIVE_VENUES, live_rig
 from tests.contracts.rigs.server import PaperServer
 
 LIVE = "-live"
+QUICK = ("hyperliquid",)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every case against every venue's paper server, or with `-m live` against every test network."""
     if "rig_name" not in metafunc.fixturenames:
         return
-    names: list[Any] = list(PAPER_RIGS)
+    # One venue is enough for the quick tests.
+    names: list[Any] = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in PAPER_RIGS]
     if metafunc.config.getoption("markexpr") == "live":
         names = [pytest.param(name + LIVE, marks=pytest.mark.live) for name in LIVE_VENUES]
     metafunc.parametrize("rig_name", names, scope="session")
