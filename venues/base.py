@@ -16,7 +16,6 @@ from typing import Protocol
 from domain.accounts import AccountRef, Portfolio, RestingOrder
 from domain.candles import CandleSeries
 from domain.fills import Fill
-from domain.funding import FundingOutlook, FundingRate
 from domain.instruments import Instrument
 from domain.money import Money, Price, Quantity
 from domain.orders import OrderTerms
@@ -299,13 +298,3 @@ class VenueDirectory(Protocol):
 
     def of(self, venue: str, network: str) -> Venue:
         """Return a venue; raises Misconfigured(venue_unknown) for one that this process does not serve."""
-
-
-class FundingOracle(Protocol):
-    """Funding of perpetuals. All raise Retryable when the venue did not answer and Refused for an unknown coin."""
-
-    def outlook(self, coin: str) -> FundingOutlook:
-        """Return the last settlement and the venue's estimate of the next one."""
-
-    def history(self, coin: str, since: datetime) -> tuple[FundingRate, ...]:
-        """Return the settlements from an instant on (inclusive), oldest first, paged to the end."""

@@ -25,7 +25,7 @@ _LONGEST = timedelta(hours=8)
 
 
 class FapiFunding:
-    """Implements `venues.base.FundingOracle`."""
+    """Implements `venues.funding.FundingOracle`."""
 
     def __init__(self, client: FapiClient, market: FapiMarket) -> None:
         self._client = client

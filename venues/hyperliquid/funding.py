@@ -21,7 +21,7 @@ _OURS = "HlPerp"
 
 
 class HyperliquidFunding:
-    """Implements `venues.base.FundingOracle`; the estimates of all coins are read together and shared for half a minute."""
+    """Implements `venues.funding.FundingOracle`; the estimates of all coins are read together and shared for half a minute."""
 
     def __init__(self, client: HyperliquidClient, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client

@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from domain.accounts import AccountRef
-from venues.base import AccountReader, FundingOracle, MarketData, StreamEvent, Trading
+from venues.base import AccountReader, MarketData, StreamEvent, Trading
+from venues.funding import FundingOracle
 
 if TYPE_CHECKING:
     from tests.contracts.rigs.desk import Desk
