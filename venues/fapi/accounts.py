@@ -75,9 +75,9 @@ class FapiAccounts:
         weight = 1 if coin else LIST_WEIGHT
         if self._client.dialect.has_algo_service:
             # Before the orders: one that fires in between is seen twice then, and not missed.
-            algos = self._ask(account, "openAlgoOrders", weight, priority, of_coin)
+            algos = self._list(account, "openAlgoOrders", weight, priority, of_coin)
             orders += _read("openAlgoOrders", lambda: [read.read_algo_order(row) for row in algos])
-        plain = self._ask(account, "openOrders", weight, priority, of_coin)
+        plain = self._list(account, "openOrders", weight, priority, of_coin)
         orders += _read("openOrders", lambda: [read.read_order(row) for row in plain])
         self._traded.note(account, {order.coin for order in orders})
         return tuple(orders)
@@ -89,13 +89,10 @@ class FapiAccounts:
         priority = _class(is_urgent)
         if coin:
             return tuple(sorted(self._fills_of(account, coin, since, priority), key=_in_order))
-        fills: dict[tuple[str, str], Fill] = {}
         coins = self._coins_since(account, since, priority)
-        for coin, start in coins.items():
-            for fill in self._fills_of(account, coin, start, priority):
-                fills[fill.coin, fill.trade_id] = fill
+        fills = [fill for name, start in coins.items() for fill in self._fills_of(account, name, start, priority)]
         self._traded.caught_up(account, coins)
-        return tuple(sorted(fills.values(), key=_in_order))
+        return tuple(sorted(fills, key=_in_order))
 
     def transfers_since(self, account: AccountRef, since: datetime) -> tuple[Transfer, ...]:
         """Read deposits, withdrawals, funding payments and other income from an instant on."""
@@ -106,7 +103,7 @@ class FapiAccounts:
     def leverage(self, account: AccountRef, coin: str) -> tuple[int, bool]:
         """Read the leverage that a new position in a coin would have, and whether it is cross."""
         params = (("symbol", to_symbol(coin)),)
-        found = self._ask(account, "positionRisk", ACCOUNT_WEIGHT, Priority.OPEN, params)
+        found = self._list(account, "positionRisk", ACCOUNT_WEIGHT, Priority.OPEN, params)
         return _read("positionRisk", lambda: (int(found[0]["leverage"]), bool(found[0]["marginType"] == "cross")))
 
     def check_link(self, account: AccountRef, signer_address: str) -> LinkReport:
@@ -127,7 +124,7 @@ class FapiAccounts:
 
     def brackets(self, account: AccountRef) -> dict[str, int]:
         """Read the highest leverage of each coin."""
-        found = self._ask(account, "leverageBracket", 1, Priority.READ)
+        found = self._list(account, "leverageBracket", 1, Priority.READ)
         return _read(
             "leverageBracket",
             lambda: {
@@ -138,7 +135,7 @@ class FapiAccounts:
 
     def _state(self, account: AccountRef, priority: Priority) -> tuple[Any, list[Any]]:
         totals = self._ask(account, "account", ACCOUNT_WEIGHT, priority)
-        positions = self._ask(account, "positionRisk", ACCOUNT_WEIGHT, priority)
+        positions = self._list(account, "positionRisk", ACCOUNT_WEIGHT, priority)
         held = _read(
             "positionRisk", lambda: {to_coin(row["symbol"]) for row in positions if parse_decimal(row["positionAmt"])}
         )
@@ -173,7 +170,7 @@ class FapiAccounts:
         return self._traded.coins(account, self._keys(account).address, since)
 
     def _state_of_coins(self, account: AccountRef, priority: Priority) -> None:
-        positions = self._ask(account, "positionRisk", ACCOUNT_WEIGHT, priority)
+        positions = self._list(account, "positionRisk", ACCOUNT_WEIGHT, priority)
         held = _read(
             "positionRisk", lambda: {to_coin(row["symbol"]) for row in positions if parse_decimal(row["positionAmt"])}
         )
@@ -189,10 +186,11 @@ class FapiAccounts:
                 last = max(int(fill.trade_id) for fill in page)
                 page = self._trades(account, (symbol, ("fromId", str(last + 1)), ("limit", str(PAGE))), priority)
                 fills += page
-        return [fill for fill in fills if fill.time >= since]
+        # Pages by number run on beyond their window, so that a fill may come twice.
+        return list({fill.trade_id: fill for fill in fills if fill.time >= since}.values())
 
     def _trades(self, account: AccountRef, params: Params, priority: Priority) -> list[Fill]:
-        found = self._ask(account, "userTrades", ACCOUNT_WEIGHT, priority, params)
+        found = self._list(account, "userTrades", ACCOUNT_WEIGHT, priority, params)
         return _read("userTrades", lambda: [read.read_fill(account.account_id, row) for row in found])
 
     def _windows(self, since: datetime) -> list[Params]:
@@ -214,7 +212,7 @@ class FapiAccounts:
         start = max(since, self._client.now() - INCOME_KEPT)
         for _ in range(MAX_PAGES):
             params = (("startTime", str(to_millis(start))), ("limit", str(PAGE)))
-            page = self._ask(account, "income", INCOME_WEIGHT, priority, params)
+            page = self._list(account, "income", INCOME_WEIGHT, priority, params)
             try:
                 for row in page:
                     rows[
@@ -228,6 +226,13 @@ class FapiAccounts:
             # A page that lies within one millisecond would come for ever.
             start = max(last, start + timedelta(milliseconds=1))
         raise Retryable("too_many_rows", f"income has more rows since {since.isoformat()} than can be read at once.")
+
+    def _list(self, account: AccountRef, name: str, weight: int, priority: Priority, params: Params = ()) -> list[Any]:
+        """Ask for a list; an empty object is none, and must not be taken for nothing at all."""
+        found = self._ask(account, name, weight, priority, params)
+        if not isinstance(found, list):
+            raise garbled(name, TypeError("no list"))
+        return found
 
     def _ask(self, account: AccountRef, name: str, weight: int, priority: Priority, params: Params = ()) -> Any:
         key = self._keys(account)

@@ -69,7 +69,7 @@ def unfilled_code(row: Mapping[str, Any]) -> str:
         return "self_trade_prevented"
     if row.get("type") == "MARKET":
         return "no_liquidity"
-    return _UNFILLED.get(str(row.get("timeInForce")), "expired")
+    return _UNFILLED.get(str(row.get("timeInForce")), str(row.get("status")).lower())
 
 
 def sort_cancel(dialect: Dialect, reply: Reply) -> Answer:

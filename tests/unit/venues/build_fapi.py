@@ -167,6 +167,8 @@ def scripted(answer: Script) -> Iterator[Stub]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body in one packet: the second of two waits for the acknowledgement of the first.
+        wbufsize = -1
 
         def _answer(self) -> None:
             url = urlsplit(self.path)
