@@ -10,7 +10,7 @@ from paper.aster.wallets import by_wallet
 from paper.fapi.account_api import account, account_table
 from paper.fapi.calls import Call, Endpoint, Security
 from paper.fapi.dialect import Dialect
-from paper.fapi.market_api import market_table
+from paper.fapi.market_api import market_table, ping, server_time
 from paper.fapi.node import Node
 from paper.fapi.orders_api import order_table
 from paper.fapi.security import Asked, Sender, by_hmac, by_key
@@ -44,6 +44,12 @@ def authenticate(node: Node, asked: Asked, endpoint: Endpoint, version: str) -> 
     return replace(by_hmac(node, asked, endpoint.security), deadline=None)
 
 
+def spot_info(call: Call) -> dict[str, object]:
+    """Return the rules of the spot market, which has no symbols here: clients read both markets at their start."""
+    head: dict[str, object] = {"timezone": "UTC", "serverTime": call.node.venue.now(), "rateLimits": []}
+    return head | {"exchangeFilters": [], "assets": [{"asset": "USDT"}], "symbols": []}
+
+
 PROTOCOL = Protocol(
     table={
         **market_table(),
@@ -53,6 +59,9 @@ PROTOCOL = Protocol(
         **agent_table(),
         # The third version's own name for the account (its documentation, "Account Information v3").
         ("GET", "accountWithJoinMargin"): Endpoint(run=account, kind="account", security=Security.READ, weight=5),
+        ("GET", "api/ping"): Endpoint(run=ping, kind="ping"),
+        ("GET", "api/time"): Endpoint(run=server_time, kind="time"),
+        ("GET", "api/exchangeInfo"): Endpoint(run=spot_info, kind="spotExchangeInfo"),
     },
     authenticate=authenticate,
     versions=("v1", "v2", "v3", "v4"),

@@ -29,6 +29,8 @@ from paper.faults import Fault, Faults, Rule
 
 TICK_S = 0.25
 LATE_ACK_S = 0.3
+# Paths beside /fapi: the wallet's server and the spot market, of which these venues need next to nothing.
+OTHERS = ("sapi", "api")
 METHODS = ["GET", "POST", "PUT", "DELETE"]
 Authenticate = Callable[[Node, Asked, Endpoint, str], Sender | None]
 log = logging.getLogger("paper.fapi")
@@ -68,7 +70,7 @@ class Server:
         """Return the ASGI application."""
         routes = [
             Route("/fapi/{version}/{path:path}", self.answer, methods=METHODS),
-            Route("/sapi/{version}/{path:path}", self.answer, methods=METHODS),
+            *(Route(f"/{name}/{{version}}/{{path:path}}", self.answer, methods=METHODS) for name in OTHERS),
             *(WebSocketRoute(prefix + "/ws", self.socket) for prefix in ("", "/public", "/market", "/private")),
             WebSocketRoute("/ws/{names:path}", self.socket),
             *(WebSocketRoute(prefix + "/stream", self.stream) for prefix in ("", "/public", "/market", "/private")),
@@ -133,8 +135,8 @@ class Server:
 
     async def _incoming(self, request: Request, ip: str) -> Incoming:
         version, path = str(request.path_params["version"]), str(request.path_params["path"])
-        is_sapi = request.url.path.startswith("/sapi/")
-        endpoint = self.protocol.table.get((request.method, ("sapi/" if is_sapi else "") + path))
+        part = request.url.path.split("/", 2)[1]
+        endpoint = self.protocol.table.get((request.method, f"{part}/{path}" if part in OTHERS else path))
         if endpoint is None or version not in self.protocol.versions:
             text = f"Path {request.url.path}, Method {request.method} is invalid"
             raise Refused(-5000, text, 404)

@@ -25,6 +25,48 @@ def hyperliquid(desk: Desk) -> Any:
     return pointed(client, desk.rig.server.url)
 
 
+class _LocalBinance(ccxt.binanceusdm):  # type: ignore[misc]
+    """Binance's client with the error names of USD-M: ccxt picks them by the venue's own address, which ours is not."""
+
+    def get_exceptions_by_url(self, url: str, exact_or_broad: str) -> Any:
+        """Return the table of USD-M whatever the address."""
+        del url
+        return super().get_exceptions_by_url("https://fapi.binance.com/", exact_or_broad)
+
+
+def binance(desk: Desk) -> Any:
+    """A client of the desk's account with its API key; nothing but futures is asked for."""
+    client = _LocalBinance(
+        {
+            "apiKey": desk.key.address,
+            "secret": desk.key.secret,
+            "timeout": WAIT_MS,
+            "enableRateLimit": False,
+            "options": {"fetchCurrencies": False, "fetchMargins": False, "warnOnFetchOpenOrdersWithoutSymbol": False},
+        }
+    )
+    return pointed(client, desk.rig.server.url)
+
+
+def aster(desk: Desk) -> Any:
+    """A client of the desk's wallet that signs with its agent. Without `builderFee` each order would carry a fee for
+    ccxt; it takes the owner of the key for the user, so the wallet is told by hand."""
+
+    class OfWallet(ccxt.aster):  # type: ignore[misc]
+        def eth_get_address_from_private_key(self, private_key: str) -> str:
+            return str(desk.key.master)
+
+    client = OfWallet(
+        {
+            "privateKey": desk.key.secret,
+            "timeout": WAIT_MS,
+            "enableRateLimit": False,
+            "options": {"builderFee": False, "defaultType": "swap", "signerAddress": desk.key.address},
+        }
+    )
+    return pointed(client, desk.rig.server.url)
+
+
 def pointed(client: Any, url: str) -> Any:
     """Send every request of a client to a server on this machine, past any proxy."""
     client.session.trust_env = False

@@ -14,7 +14,7 @@ from tests.contracts.rigs.desk import Desk
 from tests.contracts.rigs.known import PAPER_RIGS
 from tests.contracts.rigs.server import PaperServer
 
-CLIENTS = {"hyperliquid": ccxt_clients.hyperliquid}
+CLIENTS = {"hyperliquid": ccxt_clients.hyperliquid, "binance": ccxt_clients.binance, "aster": ccxt_clients.aster}
 SYMBOLS = {"hyperliquid": "BTC/USDC:USDC", "binance": "BTC/USDT:USDT", "aster": "BTC/USDT:USDT"}
 SIZE = 0.01
 
@@ -41,6 +41,13 @@ class Trader:
     def buy(self) -> Any:
         """Buy at the market."""
         return self.client.create_order(self.symbol, "market", "buy", SIZE, self.price("1"))
+
+    def stop(self, factor: str) -> Any:
+        """Wait with a market order that sells when the price falls so far."""
+        params = {"stopLossPrice": self.price(factor), "reduceOnly": trader_bool(self.client)}
+        # Hyperliquid wants the worst price of a market order, the others would refuse one.
+        worst = self.price(factor) if self.client.id == "hyperliquid" else None
+        return self.client.create_order(self.symbol, "market", "sell", SIZE, worst, params)
 
 
 @pytest.fixture(scope="module", params=list(CLIENTS))
@@ -134,3 +141,36 @@ def test_public_data_is_read(trader: Trader):
 def test_leverage_is_set(trader: Trader):
     trader.client.set_leverage(5, trader.symbol)
     assert trader.desk.venue.accounts.leverage(trader.desk.account, trader.desk.coin)[0] == 5
+
+
+def test_a_stop_waits_is_listed_and_is_cancelled(trader: Trader):
+    client, symbol = trader.client, trader.symbol
+    trader.buy()
+    stop = trader.stop("0.9")
+    also = {"trigger": True}
+    (found,) = client.fetch_open_orders(symbol, params=also)
+    assert (found["id"], found["side"]) == (stop["id"], "sell")
+    assert float(found["triggerPrice"]) == pytest.approx(trader.price("0.9"))
+    assert client.fetch_order(stop["id"], symbol, also)["status"] == "open"
+    client.cancel_order(stop["id"], symbol, also)
+    assert client.fetch_open_orders(symbol, params=also) == []
+    assert trader.desk.held() == Decimal("0.01")
+
+
+def test_a_stop_that_is_reached_closes_the_position(trader: Trader):
+    trader.buy()
+    trader.stop("0.95")
+    trader.desk.rig.server.move(trader.desk.coin, trader.desk.price("0.94"))
+    trader.desk.rig.wait(lambda: trader.desk.held() == 0)
+    assert [row for row in trader.client.fetch_positions([trader.symbol]) if row["contracts"]] == []
+    bought, sold = trader.client.fetch_my_trades(trader.symbol)
+    assert (bought["side"], sold["side"]) == ("buy", "sell")
+
+
+def test_all_orders_are_cancelled_at_once(trader: Trader):
+    client, symbol = trader.client, trader.symbol
+    if client.id == "hyperliquid":
+        pytest.skip("ccxt knows no request of Hyperliquid that cancels all orders")
+    trader.rest("0.97"), trader.rest("0.98")
+    client.cancel_all_orders(symbol)
+    assert client.fetch_open_orders(symbol) == []
