@@ -13,12 +13,13 @@ from domain.errors import Refused, Retryable
 from domain.instruments import Instrument
 from domain.intents import IntentPhase
 from domain.money import Price
-from domain.orders import MAIN_LEG, OrderKey
+from domain.orders import MAIN_LEG, OrderKey, OrderState
 from domain.risk import RiskDecision
 from storage.gate import Gate
 from storage.journal import ApprovalDesk, Approvals, Journal
 from venues.base import VenueDirectory
 
+FIRST_STEP = "open"
 _BARELY = timedelta(seconds=2)
 
 
@@ -66,6 +67,8 @@ class Approving:
         account = self._accounts.ref(intent.account_id)
         venue = self._venues.of(account.venue, account.network)
         try:
+            if not venue.trading.capabilities.may_resend:
+                self._require_first(request)
             instrument = venue.market.instrument(intent.coin)
             mark = venue.market.mark(intent.coin)
         except Refused as refusal:
@@ -103,6 +106,18 @@ class Approving:
             return self._reserve(desk, request, instrument, reference_px, snapshot[0])
         except Refused as refusal:
             return _refuse(desk, request, refusal)
+
+    def _require_first(self, request: ApprovalRequest) -> None:
+        """Refuse to send an order again whose first copy went out where no deadline of the venue's proves that it never runs."""
+        if request.step == FIRST_STEP:
+            return
+        rows = self._journal.orders_of(request.intent.intent_id)
+        if any(row.state is OrderState.EXPIRED and row.sent_at is not None for row in rows if row.terms.is_opening):
+            raise Refused(
+                "not_sent_again",
+                f"An order of this intent went out and was not found, and {request.intent.venue} has no deadlines.",
+                action="Look at the account at the venue, then decide anew.",
+            )
 
     def forbid(self, request: ApprovalRequest) -> bool:
         """See to it that a step is never approved from now on; False when it has been.

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 HYPERLIQUID_TESTNET = "https://api.hyperliquid-testnet.xyz"
 HYPERLIQUID_MAINNET = "https://api.hyperliquid.xyz"
+
+LEAST_SECONDS = {"binance_lookup_lag_seconds": 15, "aster_deadline_seconds": 70, "aster_lookup_lag_seconds": 60}
 
 
 class Profile(StrEnum):
@@ -173,6 +175,14 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _waits_long_enough(self) -> Self:
+        """Refuse waits below what the venues are known to need: an order that still runs would be called dead."""
+        short = [name for name, least in LEAST_SECONDS.items() if getattr(self, name) < least]
+        if short and self.holdfast_env is not Profile.TESTING:
+            raise ValueError(f"{short[0].upper()} must be at least {LEAST_SECONDS[short[0]]}")
+        return self
 
     @field_validator("holdfast_home", "holdfast_cache", "holdfast_data", "kill_switch_file", mode="after")
     @classmethod

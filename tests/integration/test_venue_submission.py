@@ -13,7 +13,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from domain.intents import Intent, IntentPhase
-from domain.orders import OrderState
+from domain.orders import OrderAck, OrderKey, OrderState
 from domain.watch import CloseOrder, PositionReview, ProtectRequest, ReviewRequest
 from runtime.secrets import KeyRing
 from tests.stack.paper import Paper
@@ -51,6 +51,14 @@ def until(act: Callable[[], object], seconds: float = 30.0) -> object:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
+
+
+def ended(desk: Bench, key: OrderKey) -> OrderAck:
+    """Look once; raises while the outcome is not known."""
+    ack = desk.orders.settle_row(key)
+    if not ack.is_terminal:
+        raise ApplicationError(str(ack))
+    return ack
 
 
 def reviewed(desk: Bench, wish: Intent, *, flat: bool) -> PositionReview:
@@ -158,3 +166,31 @@ def test_a_row_at_binance_dies_no_later_than_its_decision(desk: Bench) -> None:
     desk.orders.place_order(order)
     row = desk.row(order.key.client_id)
     assert row.expires_at <= row.not_after
+
+
+def test_an_order_that_vanished_at_aster_is_not_sent_again(desk: Bench) -> None:
+    """It was absent twice after its nonce's life, which is believed for the row and not trusted with a second order."""
+    account = desk.account("hanna", venue="aster")
+    wish = desk.wish(account, "one")
+    order = desk.approved(wish, max_age=timedelta(minutes=5))
+    desk.papers["aster"].fault("exchange", "drop", rate=1, count=1, type="order")
+    assert desk.orders.place_order(order).state is OrderState.UNKNOWN
+    until(lambda: ended(desk, order.key))
+
+    again = desk.approve(wish, "open.2", max_age=timedelta(minutes=5))
+    assert (again.order, again.code) == (None, "not_sent_again")
+    assert desk.admitted(account) == []
+
+
+def test_an_order_that_vanished_at_binance_may_be_sent_again(desk: Bench) -> None:
+    """Past timestamp and recvWindow it can never run."""
+    account = desk.account("ida", venue="binance")
+    wish = desk.wish(account, "one")
+    order = desk.approved(wish, max_age=timedelta(minutes=5))
+    desk.papers["binance"].fault("exchange", "drop", rate=1, count=1, type="order")
+    assert desk.orders.place_order(order).state is OrderState.UNKNOWN
+    until(lambda: ended(desk, order.key))
+
+    again = desk.approved(wish, step="open.2", max_age=timedelta(minutes=5))
+    assert desk.orders.place_order(again).state is OrderState.DONE
+    assert len(desk.admitted(account)) == 1

@@ -130,3 +130,23 @@ def test_production_needs_real_parts_and_a_real_key(name: str) -> None:
 def test_production_refuses_every_origin_at_once() -> None:
     with pytest.raises(SetupError, match="ALLOWED_ORIGINS"):
         loaded(**PRODUCTION, ALLOWED_ORIGINS="*")
+
+
+def test_every_venue_is_on_paper_unless_told_otherwise() -> None:
+    settings = loaded(ASTER_NETWORK="testnet", BINANCE_URL="http://127.0.0.1:7/")
+    assert [settings.network_of(venue).value for venue in ("hyperliquid", "binance", "aster")] == [
+        "paper",
+        "paper",
+        "testnet",
+    ]
+    assert settings.url_of("hyperliquid") == "http://127.0.0.1:3001"
+    assert settings.url_of("binance") == "http://127.0.0.1:7"
+    assert settings.url_of("aster") == ""
+
+
+@pytest.mark.parametrize("name", ["BINANCE_LOOKUP_LAG_SECONDS", "ASTER_DEADLINE_SECONDS", "ASTER_LOOKUP_LAG_SECONDS"])
+def test_waits_that_the_venues_need_are_shortened_in_tests_alone(name: str) -> None:
+    """An order that still runs would be called dead, and another one sent."""
+    with pytest.raises(SetupError, match=name):
+        loaded(**{name: "3"})
+    assert loaded(HOLDFAST_ENV="testing", **{name: "3"}).holdfast_env is Profile.TESTING
