@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -177,3 +178,30 @@ def test_every_recorded_book_and_trade_of_five_minutes_is_read():
     assert all(rows.read_time(book) for book in books)
     assert all(rows.read_side(trade) for batch in trades for trade in batch)
     assert (len(books), sum(map(len, trades))) >= (285, 931)
+
+
+# The traffic that cryptofeed recorded: books, best prices, trades and running candles, none of which decides an order.
+TRAFFIC_NOT_ASKED = {
+    "/fapi/v1/depth": "an order's worst price comes from the mark and the best prices (premiumIndex, ticker/bookTicker)",
+    "aggTrade": "public streams are not followed",
+    "bookTicker": "the same; best prices are asked for with the marks",
+    "depthUpdate": "the same",
+    "kline": "closed bars are asked for by klines",
+}
+
+
+def test_every_kind_of_recorded_traffic_of_binance_is_named_with_the_reason_why_it_is_not_read():
+    asked = {urlsplit(address).path for address, _ in recorded.binance_answers()}
+    told = {str(message["data"]["e"]) for message in recorded.binance_messages()}
+    assert asked | told == TRAFFIC_NOT_ASKED.keys()
+
+
+def test_public_messages_that_stray_into_a_user_stream_wake_nobody_and_break_nothing():
+    messages = [json.dumps(message) for message in recorded.binance_messages()]
+    assert len(messages) > 1500
+    assert [event for text in messages for event in read_events(text, "binance:account")] == []
+
+
+def test_nothing_of_aster_is_recorded_so_that_its_documentation_is_all_there_is_to_read():
+    """Its samples are in tests/unit/venues; a recording that comes to the data has to be read here."""
+    assert [path.name for path in (DATA / "api").iterdir() if "aster" in path.name.lower()] == []
