@@ -25,7 +25,7 @@ def messages(node: Node, changes: Changes) -> Iterator[Told]:
     now = node.venue.now()
     notices, node.notices = node.notices, []
     for user, kind, body in notices:
-        yield user, {"e": kind, "E": now, "T": now, **body}
+        yield user, {"e": kind, "T": now, "E": now, **body}
     done = _before(node, changes)
     for event in changes.events:
         match event:
@@ -62,7 +62,7 @@ def _account_update(node: Node, user: str, reason: str, coins: list[str], change
     account = node.venue.accounts[user]
     balance = {"a": "USDT", "wb": money(wallet(account)), "cw": money(account.cash), "bc": money(change)}
     rows = [_position(node, user, key) for key in coins]
-    return {"e": "ACCOUNT_UPDATE", "E": now, "T": now, "a": {"B": [balance], "P": rows, "m": reason}}
+    return {"e": "ACCOUNT_UPDATE", "T": now, "E": now, "a": {"B": [balance], "P": rows, "m": reason}}
 
 
 def _position(node: Node, user: str, key: str) -> Json:
@@ -205,7 +205,7 @@ def order_update(node: Node, row: Order, execution: str, change: OrderEvent | No
     body |= {"pP": terms.price_protect, "si": 0, "ss": 0, "rp": "0"}
     if node.dialect.has_algo_service:
         body |= {"V": terms.stp, "pm": terms.price_match, "gtd": terms.good_till}
-    return {"e": "ORDER_TRADE_UPDATE", "E": now, "T": now, "o": body}
+    return {"e": "ORDER_TRADE_UPDATE", "T": now, "E": now, "o": body}
 
 
 def _algo_update(node: Node, row: Order, terms: Terms, change: OrderEvent, now: int) -> Json:

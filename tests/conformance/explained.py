@@ -9,12 +9,15 @@ from typing import Any
 from tests.conformance.shape import Difference, differences, shape_of
 
 FILE = Path(__file__).with_name("explained.toml")
+SHARED = ("binance", "aster")
+"""The venues that share a protocol, and with it the lines of `fapi`."""
 
 
 def explained(venue: str) -> list[dict[str, str]]:
     """The explained differences of a venue's paper server."""
-    rows: list[dict[str, str]] = tomllib.loads(FILE.read_text()).get(venue, [])
-    return rows
+    tables: dict[str, list[dict[str, str]]] = tomllib.loads(FILE.read_text())
+    shared = tables["fapi"] if venue in SHARED else []
+    return tables.get(venue, []) + shared
 
 
 def judge(venue: str, found: dict[str, list[Difference]]) -> tuple[list[str], list[str]]:

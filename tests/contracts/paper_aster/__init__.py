@@ -1,0 +1,1 @@
+"""Rules of AsterDEX alone, asked of the paper server over plain HTTP and WebSocket."""

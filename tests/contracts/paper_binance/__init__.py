@@ -1,0 +1,1 @@
+"""Rules of Binance USD-M alone, asked of the paper server over plain HTTP and WebSocket."""
