@@ -81,11 +81,12 @@ class Liquidity:
         self.asks.shown = self._shown_levels(ladder.asks, is_bid=False) if ladder else None
 
     def rescale(self, scale: Decimal) -> None:
-        """Make the book deeper or thinner; what is gone of it shrinks along."""
+        """Make the book deeper or thinner; what is gone shrinks along, and new depth comes in whole."""
         scale = max(scale, THINNEST)
         for side in (self.bids, self.asks):
             side.best = side.mid = ZERO
-            side.taken, side.hole = side.taken * scale / self.scale, side.hole * scale / self.scale
+            part = min(scale / self.scale, Decimal(1))
+            side.taken, side.hole = side.taken * part, side.hole * part
         self.scale = scale
         ladder, self.ladder = self.ladder, None
         self.show(ladder)

@@ -135,8 +135,9 @@ class Series:
             return None
         hours = max(HOUR_MS // self.bar_ms, 1)
         count = len(self.bars)
-        place = (self.index_at(market_ms) + self.anchor) % (2 * count)
-        return self.premiums[min((place if place < count else 2 * count - 1 - place) // hours, len(self.premiums) - 1)]
+        # One value for a whole hour of the clock: the one of the bar in which the hour begins.
+        place = (self.index_at(market_ms // HOUR_MS * HOUR_MS) + self.anchor) % (2 * count)
+        return self.premiums[(place if place < count else 2 * count - 1 - place) // hours]
 
     def price(self, market_ms: int) -> Decimal:
         """Return the price at a market time, to ten figures."""

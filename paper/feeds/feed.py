@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from paper.feeds import live, recorded, synthetic
@@ -172,8 +172,11 @@ def open_feed(
             raise BadFeed("A live feed runs as fast as the wall clock: leave --speed away.", "feed_speed")
         return Feed(clock=clock, seed=seed, series=live.open_live(template, coins, clock.market_start))
     if template is None or kind == synthetic.NAME:
-        bars, bar_ms = synthetic.walks(coins, seed, template), synthetic.BAR_MS
-        return Feed(clock=clock, seed=seed, series=_lay(bars, bar_ms, clock, starts))
+        walks = synthetic.walks(coins, seed, template)
+        bars = {coin: item.bars for coin, item in walks.items()}
+        laid = _lay(bars, synthetic.BAR_MS, clock, starts)
+        series = {coin: replace(item, premiums=walks[coin].premiums) for coin, item in laid.items()}
+        return Feed(clock=clock, seed=seed, series=series)
     recording = recorded.read(template, tuple(coins))
     if isinstance(recording, recorded.Events):
         begin = min(starts.values(), default=clock.market_start)

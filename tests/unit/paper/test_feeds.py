@@ -1,11 +1,13 @@
 """Prices over market time: replayed, synthetic, jumping, frozen."""
 
+import math
 import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from statistics import correlation, stdev
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from paper.feeds.bars import Bar, Series
 from paper.feeds.feed import Feed, MarketClock, open_feed
 from paper.feeds.recorded import BadFeed, load
-from paper.feeds.synthetic import walk
+from paper.feeds.synthetic import Knobs, knobs_of, walk
 
 START = 1_795_000_020_000
 MINUTE = 60_000
@@ -33,6 +35,81 @@ def feed_of(template: str | None = None, speed: float = 1.0) -> Feed:
     )
 
 
+KNOBS = st.builds(
+    Knobs,
+    jumps=st.floats(0, 50),
+    correlation=st.floats(0, 1),
+    volatility=st.floats(0, 4),
+    drift=st.floats(0, 3),
+)
+
+
+def returns_of(coin: str, **knobs: float) -> list[float]:
+    bars = walk(coin, 100.0, 5, 6_000, Knobs(**knobs)).bars
+    return [math.log(bar.close / bar.open) for bar in bars]
+
+
+def test_coins_move_together_as_much_as_is_asked_for() -> None:
+    measured = [
+        correlation(
+            returns_of("BTC", jumps=0, drift=0, correlation=c), returns_of("ETH", jumps=0, drift=0, correlation=c)
+        )
+        for c in (0.0, 0.7, 1.0)
+    ]
+    # Both take their part of one factor, so they share the square of it.
+    assert [round(value, 1) for value in measured] == [0.0, 0.5, 1.0]
+
+
+def test_jumps_are_rare_and_far_beyond_what_a_minute_moves() -> None:
+    calm, jumping = (returns_of("BTC", jumps=jumps, volatility=0.2, drift=0) for jumps in (0, 20))
+    assert max(map(abs, calm)) < 0.004
+    assert 20 < sum(abs(value) > 0.004 for value in jumping) < 200
+
+
+def test_the_market_has_calm_and_wild_phases() -> None:
+    moves = returns_of("BTC", jumps=0, drift=0)
+    hours = sorted(stdev(moves[first : first + 60]) for first in range(0, 6_000, 60))
+    assert hours[90] > 2 * hours[10]
+
+
+def test_the_premium_follows_the_price_and_stays_within_its_pull() -> None:
+    made = walk("BTC", 100.0, 5)
+    hours = [made.bars[first : first + 60] for first in range(0, len(made.bars), 60)]
+    rises = [math.log(hour[-1].close / hour[0].open) for hour in hours]
+    changes = [later - 0.8 * earlier for earlier, later in pairwise([0.0, *made.premiums])]
+    assert correlation(rises, changes) > 0.5
+    assert 0.0001 < stdev(made.premiums) < 0.005
+    assert correlation(made.premiums[:-1], made.premiums[1:]) > 0.5
+
+
+def test_an_hour_has_one_premium_and_funding_is_paid_by_it() -> None:
+    feed = feed_of()
+    hour = START // 3_600_000 * 3_600_000
+    assert len({feed.premium("BTC", hour + minutes * MINUTE) for minutes in range(60)}) == 1
+    assert len({feed.premium("BTC", hour + hours * 60 * MINUTE) for hours in range(48)}) == 48
+
+
+@settings(deadline=None, max_examples=25)
+@given(KNOBS, st.integers(0, 1_000))
+def test_every_choice_of_knobs_makes_sound_bars(knobs: Knobs, seed: int) -> None:
+    bars = walk("SOL", 180.0, seed, 300, knobs).bars
+    assert all(0 < bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
+    assert all(bar.volume > 0 for bar in bars)
+
+
+@pytest.mark.parametrize(
+    "text", ["synthetic:speed=1", "synthetic:jumps", "synthetic:jumps=-1", "synthetic:correlation=2"]
+)
+def test_a_knob_that_does_not_exist_is_refused(text: str) -> None:
+    with pytest.raises(BadFeed, match="takes correlation, drift, jumps, volatility as NAME=NUMBER"):
+        feed_of(text)
+
+
+def test_knobs_are_read_from_the_option() -> None:
+    assert knobs_of("synthetic:jumps=4,volatility=0.5") == Knobs(jumps=4, volatility=0.5)
+    assert knobs_of("synthetic") == knobs_of(None) == Knobs()
+
+
 def test_a_walk_depends_on_its_seed_alone() -> None:
     assert walk("BTC", 100.0, 1, 50) == walk("BTC", 100.0, 1, 50)
     assert walk("BTC", 100.0, 1, 50) != walk("BTC", 100.0, 2, 50)
@@ -40,7 +117,7 @@ def test_a_walk_depends_on_its_seed_alone() -> None:
 
 
 def test_a_walk_has_sound_bars_without_gaps_and_stays_near_its_start() -> None:
-    bars = walk("BTC", 100.0, 1)
+    bars = walk("BTC", 100.0, 1).bars
     assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
     assert all(later.open == earlier.close for earlier, later in pairwise(bars))
     assert 25 < min(bar.low for bar in bars) < max(bar.high for bar in bars) < 400
