@@ -43,7 +43,17 @@ stops = st.builds(Step, kind=st.just("stop"), user=users, is_buy=st.booleans(), 
 others = st.builds(
     Step, kind=st.sampled_from(["cancel", "fund", "move", "move"]), user=users, offset=st.integers(-60, 60)
 )
+# Queues of several orders at one price, whose order a restart must keep.
+queued = st.one_of(
+    st.builds(
+        Step, kind=st.just("limit"), user=users, is_buy=st.just(True), offset=st.just(-20), size=st.integers(1, 50)
+    ),
+    st.builds(
+        Step, kind=st.just("limit"), user=users, is_buy=st.just(False), offset=st.just(20), size=st.integers(1, 50)
+    ),
+)
 steps = st.lists(st.one_of(orders, orders, stops, others), min_size=1, max_size=30)
+long_steps = st.lists(st.one_of(orders, queued, queued, stops, others), min_size=8, max_size=30)
 MAKERS: list[Callable[[Path | None], Trader]] = [
     lambda path: HyperliquidTrader(path=path),
     lambda path: HyperliquidTrader(path=path, is_isolated=True),
@@ -180,7 +190,7 @@ def third_man(trader: Trader, name: str) -> None:
 
 @venues
 @settings(max_examples=12, deadline=None)
-@given(steps=steps, stops_at=st.sets(st.integers(0, 29), max_size=4), crash=orders)
+@given(steps=long_steps, stops_at=st.sets(st.integers(1, 20), min_size=1, max_size=4), crash=orders)
 def test_a_venue_that_is_stopped_at_any_moment_goes_on_as_if_it_had_not_been(
     tmp_path_factory: pytest.TempPathFactory,
     make: Callable[[Path | None], Trader],
