@@ -55,7 +55,7 @@ class PositionActivities:
         holding = self._holdings.read(request.intent)
         self._intents.touch(request.intent.intent_id)
         wanted = wanted_triggers(request.protection) if holding.held is not None else {}
-        newest = {kind: self._protecting.newest(request.intent, kind) for kind in wanted}
+        newest = {kind: self._protecting.standing(holding, request.intent, kind, px) for kind, px in wanted.items()}
         missing = tuple(kind.value for kind, row in newest.items() if row is None or not holding.works(row))
         dropped = tuple(kind.value for kind, row in newest.items() if was_cancelled(row))
         opening = holding.opening_rows

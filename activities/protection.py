@@ -14,11 +14,14 @@ from domain.fills import Fill
 from domain.instruments import round_price
 from domain.intents import TERMINAL_PHASES, Intent, Protection
 from domain.money import Price
-from domain.orders import LIVE_STATES, OrderAck, OrderState, TriggerKind
+from domain.orders import IN_FLIGHT_STATES, LIVE_STATES, OrderAck, OrderState, TriggerKind
 from domain.watch import ProtectionReport
 from storage.journal import Intents, OrderRow
 
 _SOON = timedelta(milliseconds=400)
+_PATIENCE = timedelta(seconds=1)
+"""How long a trigger may be without an answer before another one is placed beside it."""
+_MOST_LOST = 3
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +47,7 @@ class Protecting:
             refused = self._ensure(holding, intent, kind, px)
             if refused is not None:
                 return refused
-        self._drop_unwanted(intent, wanted)
+        self._drop_unwanted(holding, intent, wanted)
         self._intents.mark_protected(intent.intent_id, holding.venue_now)
         return ProtectionReport(is_protected=True, protected_at=holding.venue_now)
 
@@ -89,19 +92,20 @@ class Protecting:
             for kind, px in wanted_triggers(wanted).items()
         )
 
-    def newest(self, intent: Intent, kind: TriggerKind) -> OrderRow | None:
-        """The row of the newest trigger of a kind."""
+    def standing(self, holding: Holding, intent: Intent, kind: TriggerKind, px: Price) -> OrderRow | None:
+        """The trigger of a kind that works at a price, else the newest: a lost one may turn up after its stand-in."""
         rows = self._reducing.steps(intent.intent_id, f"protect.{kind}")
-        return rows[-1] if rows else None
+        right = [row for row in rows if holding.works(row) and _trigger_px(row) == _on_tick(holding, px)]
+        return (right or rows or (None,))[-1]
 
     def _ensure(self, holding: Holding, intent: Intent, kind: TriggerKind, px: Price) -> ProtectionReport | None:
         """Make one trigger work; a report when the position has to be closed instead."""
-        row = self.newest(intent, kind)
+        row = self.standing(holding, intent, kind, px)
         if row is not None and row.state in LIVE_STATES:
             ack = row.ack if holding.works(row) else self._reducing.take_up(row)
             if ack.state is OrderState.WORKING and _trigger_px(row) == _on_tick(holding, px):
                 return None
-            if ack.state in LIVE_STATES and ack.state is not OrderState.WORKING:
+            if ack.state in IN_FLIGHT_STATES | {OrderState.APPROVED} and not self._needs_stand_in(holding, intent, row):
                 raise Retryable("protection_in_flight", f"{row.key} is not answered yet.", retry_after=_SOON)
         if holding.held is None:
             return None
@@ -114,19 +118,29 @@ class Protecting:
             ack = place()
         return _judge(ack, kind)
 
+    def _needs_stand_in(self, holding: Holding, intent: Intent, row: OrderRow) -> bool:
+        """Whether a trigger that was sent and cannot be found is not waited for any longer.
+
+        Its absence is proved by its deadline and the venue's lag, which take minutes at a venue without no-ops. A second trigger
+        over the whole position is no second order: only one of them can find anything to close, and both end with the intent.
+        """
+        rows = self._reducing.steps(intent.intent_id, f"protect.{row.terms.trigger.kind}") if row.terms.trigger else ()
+        lost = sum(each.state in IN_FLIGHT_STATES for each in rows)
+        return row.sent_at is not None and holding.venue_now - row.sent_at > _PATIENCE and lost < _MOST_LOST
+
     def _make_room(self, intent: Intent, kind: TriggerKind) -> bool:
         """Cancel the working triggers of a kind; False when there are none of ours, or one does not end."""
         rows = self._reducing.steps(intent.intent_id, f"protect.{kind}")
         working = [row for row in rows if row.state is OrderState.WORKING]
         return bool(working) and all(self._cancellation.cancel(row.key).is_terminal for row in working)
 
-    def _drop_unwanted(self, intent: Intent, wanted: Protection) -> None:
+    def _drop_unwanted(self, holding: Holding, intent: Intent, wanted: Protection) -> None:
         """Cancel triggers that another price has replaced or that are not wanted any more."""
         kinds = wanted_triggers(wanted)
         for kind in TriggerKind:
-            rows = self._reducing.steps(intent.intent_id, f"protect.{kind}")
-            for row in rows[:-1] if kind in kinds else rows:
-                if row.state is OrderState.WORKING:
+            kept = self.standing(holding, intent, kind, kinds[kind]) if kind in kinds else None
+            for row in self._reducing.steps(intent.intent_id, f"protect.{kind}"):
+                if row.state is OrderState.WORKING and (kept is None or row.key != kept.key):
                     self._cancellation.cancel(row.key)
 
 

@@ -96,7 +96,9 @@ class Reconciler:
         portfolio, fresh = self.sync.sync_all(account)
         settled = self._settle(before.live)
         ledger = self.books.ledger(account.account_id)
-        repairs = (*settled, *self._end_gone(ledger, portfolio))
+        dropped = self._drop_left(ledger, portfolio)
+        ledger = self.books.ledger(account.account_id) if dropped else ledger
+        repairs = (*settled, *dropped, *self._end_gone(ledger, portfolio))
         opening_cash = _opening_cash(request, ledger, moved)
         manual = self._manual(request, ledger, portfolio)
         found = (*_compare(portfolio, ledger, opening_cash), *manual.named)
@@ -143,6 +145,28 @@ class Reconciler:
             return self.settler.settle_row(row.key).is_terminal
         except (ApplicationError, HoldfastError):
             # It stays live and is looked at again in the next round.
+            return False
+
+    def _drop_left(self, ledger: Ledger, portfolio: Portfolio) -> tuple[str, ...]:
+        """Cancel triggers without a position whose owner is gone.
+
+        Hyperliquid drops them with the position; at Binance and AsterDEX they stay, and would close what is opened next.
+        """
+        moving = {row.coin for row in ledger.live if row.opening} | {each.coin for each in ledger.totals if each.size}
+        left = [
+            row
+            for row in ledger.live
+            if row.state == OrderState.WORKING.value and row.coin not in moving and portfolio.position(row.coin) is None
+        ]
+        states = self.executions.owners(tuple(dict.fromkeys(row.key.intent_id for row in left))) if left else {}
+        gone = [row for row in left if not states[row.key.intent_id].is_running]
+        return tuple(f"cancelled {row.key}" for row in gone if self._cancel_one(row))
+
+    def _cancel_one(self, row: LiveRow) -> bool:
+        try:
+            return self.settler.cancel_order(row.key).is_terminal
+        except (ApplicationError, HoldfastError):
+            # It stays live and is cancelled again in the next round.
             return False
 
     def _end_gone(self, ledger: Ledger, portfolio: Portfolio) -> tuple[str, ...]:

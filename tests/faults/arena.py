@@ -28,6 +28,8 @@ from wiring.venues import HYPERLIQUID
 from workflows import attributes
 
 WORKERS = 2
+ASTER_DEADLINE = "11"
+"""Seconds. The venue admits a nonce for ten; less would be a fence that it does not keep."""
 
 
 @dataclass(kw_only=True)
@@ -107,7 +109,9 @@ def _parts(home: Path, accounts: Mapping[str, int]) -> Iterator[Arena]:
     proxies: list[Proxy] = []
     try:
         others = tuple(venue for venue in accounts if venue != HYPERLIQUID)
-        with full_stack(home / "stack", workers=0, temporal_address=address, venues=others) as stack:
+        with full_stack(
+            home / "stack", workers=0, temporal_address=address, venues=others, ASTER_DEADLINE_SECONDS=ASTER_DEADLINE
+        ) as stack:
             sites = sites_of(stack.bench)
             to_venue = {name: [Proxy(site.paper.port) for _ in range(WORKERS)] for name, site in sites.items()}
             to_server = [Proxy(int(address.rpartition(":")[2])) for _ in range(WORKERS)]

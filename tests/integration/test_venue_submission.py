@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from domain.intents import Intent, IntentPhase
-from domain.orders import OrderAck, OrderKey, OrderState
-from domain.watch import CloseOrder, PositionReview, ProtectRequest, ReviewRequest
+from domain.intents import Intent, IntentKind, IntentPhase
+from domain.orders import OrderAck, OrderKey, OrderState, Side
+from domain.watch import CloseOrder, FinishRequest, PositionReview, ProtectRequest, ReviewRequest
 from runtime.secrets import KeyRing
+from tests.integration.test_gone_owners import reconcile
 from tests.stack.paper import Paper
 from tests.stack.trading import Bench, bench
 
@@ -145,6 +146,64 @@ def test_fills_without_client_ids_are_protected_where_they_are_seen(desk: Bench,
     desk.books.intents.show(wish.intent_id, IntentPhase.SENDING)
     desk.fence.protecting.guard(wish.intent_id, desk.fence.sync.read_fills(account))
     assert [order.trigger is not None for order in desk.fence.sync.sync(account).orders] == [True]
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_lost_stop_is_not_waited_for_until_its_absence_is_proved(desk: Bench, venue: str) -> None:
+    """The proof takes a deadline and a lag, minutes at AsterDEX; a second whole-position stop harms nobody."""
+    account = desk.account("hanna", venue=venue)
+    wish = desk.wish(account, "one", protection=desk.stop_at("ETH", "0.9", venue))
+    desk.orders.place_order(desk.approved(wish))
+    name = OrderKey(intent_id=wish.intent_id, step="protect.sl.1").client_id
+    desk.papers[venue].fault("exchange", "drop", rate=1, count=1, match={"cloid": name})
+    until(lambda: desk.positions.protect_position(ProtectRequest(intent=wish, protection=wish.protection)))
+    first, second = desk.books.journal.orders_of(wish.intent_id)[1:]
+    assert (first.state, second.state) == (OrderState.UNKNOWN, OrderState.WORKING)
+    assert first.sent_at is not None
+    assert second.sent_at is not None
+    assert second.sent_at - first.sent_at < timedelta(seconds=3)
+
+    until(lambda: desk.positions.close_position(CloseOrder(intent=wish)))
+    finish = FinishRequest(intent=wish, phase=IntentPhase.CLOSED, code="closed", reason="")
+    until(lambda: desk.positions.finish_intent(finish))
+    assert {row.state for row in desk.books.journal.orders_of(wish.intent_id)} <= {OrderState.DONE, OrderState.EXPIRED}
+    assert desk.fence.sync.sync(account).orders == ()
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_stop_that_lookups_show_late_is_the_one_that_stays(desk: Bench, venue: str) -> None:
+    """Its stand-in is refused at Binance, which keeps one stop; at AsterDEX one of the two goes again."""
+    account = desk.account("ida", venue=venue)
+    wish = desk.wish(account, "one", protection=desk.stop_at("ETH", "0.9", venue))
+    desk.orders.place_order(desk.approved(wish))
+    paper = desk.papers[venue]
+    name = OrderKey(intent_id=wish.intent_id, step="protect.sl.1").client_id
+    paper.fault("exchange", "execute_then_drop", rate=1, count=1, match={"cloid": name})
+    for kind in ("order", "openOrders", "algoOrder", "openAlgoOrders"):
+        paper.fault("info", "info_lag", rate=1, type=kind, seconds=4)
+    protect = ProtectRequest(intent=wish, protection=wish.protection)
+    until(lambda: desk.positions.protect_position(protect))
+    paper.clear_faults()
+    desk.positions.protect_position(protect)
+    assert [order.trigger is not None for order in desk.fence.sync.sync(account).orders] == [True]
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_stop_left_by_an_owner_that_is_gone_is_cancelled_once_the_position_is(desk: Bench, venue: str) -> None:
+    """It would close what is opened next; Hyperliquid drops it by itself. While its owner runs, it is the owner's."""
+    account = desk.account("jana", venue=venue)
+    wish = desk.wish(account, "one", protection=desk.stop_at("ETH", "0.9", venue))
+    desk.orders.place_order(desk.approved(wish))
+    until(lambda: desk.positions.protect_position(ProtectRequest(intent=wish, protection=wish.protection)))
+    close = desk.wish(account, "two", kind=IntentKind.CLOSE, side=Side.SELL, size=None)
+    until(lambda: desk.positions.close_position(CloseOrder(intent=close)))
+    assert len(desk.fence.sync.sync(account).orders) == 1
+
+    reconcile(desk, account, wish.intent_id)
+    assert len(desk.fence.sync.sync(account).orders) == 1
+    reconcile(desk, account)
+    assert desk.fence.sync.sync(account).orders == ()
+    assert desk.books.intents.owner(account.account_id, "ETH") == ""
 
 
 def test_a_row_at_aster_is_feared_for_as_long_as_its_nonce_lives(desk: Bench) -> None:
