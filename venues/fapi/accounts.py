@@ -17,6 +17,7 @@ from venues.fapi import rows as read
 from venues.fapi.answers import BAD_SHAPE
 from venues.fapi.client import FapiClient, garbled
 from venues.fapi.dialect import Paths
+from venues.fapi.forced import ForcedOrders
 from venues.fapi.limits import Priority
 from venues.fapi.links import Links
 from venues.fapi.traded import TradedCoins
@@ -52,6 +53,7 @@ class FapiAccounts:
         self._links = links
         self._traded = traded
         self._note_brackets = note_brackets
+        self._forced = ForcedOrders(client, keys, paths)
         self._brackets_at = float("-inf")
 
     def portfolio(self, account: AccountRef, *, is_urgent: bool = False, coin: str = "") -> Portfolio:
@@ -187,7 +189,8 @@ class FapiAccounts:
                 page = self._trades(account, (symbol, ("fromId", str(last + 1)), ("limit", str(PAGE))), priority)
                 fills += page
         # Pages by number run on beyond their window, so that a fill may come twice.
-        return list({fill.trade_id: fill for fill in fills if fill.time >= since}.values())
+        once = list({fill.trade_id: fill for fill in fills if fill.time >= since}.values())
+        return self._forced.marked(account, once, self._client.now(), priority)
 
     def _trades(self, account: AccountRef, params: Params, priority: Priority) -> list[Fill]:
         found = self._list(account, "userTrades", ACCOUNT_WEIGHT, priority, params)

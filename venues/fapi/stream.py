@@ -25,12 +25,12 @@ from venues.base import SigningKey, StreamEvent
 from venues.fapi.answers import BAD_SHAPE
 from venues.fapi.client import FapiClient, VenueError
 from venues.fapi.dialect import Paths
+from venues.fapi.forced import PREFIXES
 from venues.fapi.limits import Priority
 from venues.fapi.wire import Call, to_algo_oid, to_coin
 
 MOST_ADDRESSES = 200
 _LOG = structlog.get_logger()
-_FORCED = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +215,7 @@ def read_events(text: str, address: str) -> Iterator[StreamEvent]:
 def _of_order(order: dict[str, Any], address: str) -> StreamEvent:
     client_id = str(order["c"])
     kind = "fill" if order["x"] == "TRADE" else "order"
-    if order["x"] == "CALCULATED" or client_id.startswith(_FORCED):
+    if order["x"] == "CALCULATED" or client_id.startswith(PREFIXES):
         kind = "liquidation"
     return StreamEvent(address=address, kind=kind, coin=to_coin(order["s"]), client_id=client_id, oid=str(order["i"]))
 

@@ -6,6 +6,7 @@ import pytest
 
 from domain.instruments import smallest_size
 from domain.orders import Side
+from tests.contracts.rigs.base import Rig
 from tests.contracts.rigs.desk import Desk
 from venues.base import SightingStatus, Verdict
 
@@ -77,3 +78,28 @@ def test_dust_that_a_first_close_left_is_taken_by_a_second_one(desk: Desk):
     assert answer.verdict is Verdict.ACCEPTED or answer.code == "minimum_notional", answer
     if answer.verdict is Verdict.ACCEPTED:
         assert desk.held() == 0
+
+
+@pytest.mark.case(26)
+def test_a_liquidation_closes_the_position_and_its_fills_say_that_it_was_one(rig: Rig):
+    with rig.desk(money="100") as desk:
+        assert desk.set_leverage(20).verdict is Verdict.ACCEPTED
+        desk.accepted(desk.terms())
+        held = desk.position()
+        assert held is not None
+        assert held.liquidation_px is not None
+        # Just below: further down the venue takes the position over, and no order of the account closes it.
+        rig.server.move(desk.coin, held.liquidation_px * Decimal("0.9995"))
+        rig.wait(lambda: desk.held() == 0)
+        rig.wait(lambda: sum(fill.signed_size for fill in desk.fills()) == 0)
+        entry, *exits = desk.fills()
+        assert (entry.side, entry.is_liquidation) == (Side.BUY, False)
+        assert {(fill.side, fill.is_liquidation) for fill in exits} == {(Side.SELL, True)}
+
+
+@pytest.mark.case(27)
+def test_a_close_of_ours_is_no_liquidation(desk: Desk):
+    desk.accepted(desk.terms())
+    desk.accepted(desk.closing())
+    assert [fill.is_liquidation for fill in desk.fills()] == [False] * len(desk.fills())
+    assert len(desk.fills()) >= 2

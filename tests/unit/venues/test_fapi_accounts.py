@@ -254,3 +254,43 @@ def test_a_coin_without_news_is_forgotten_and_one_of_a_signed_order_is_known_by_
     assert set(traded.coins(BINANCE_ACCOUNT, "another", since)) == {"BTC"}
     clock.now += ACTIVE.total_seconds()
     assert traded.coins(BINANCE_ACCOUNT, "key", since) == {}
+
+
+def closing(number: int, at: datetime, oid: int) -> dict[str, Any]:
+    return trade(number, at) | {"side": "SELL", "realizedPnl": "-5", "orderId": oid}
+
+
+def test_a_recent_close_is_a_liquidation_when_its_order_is_the_venues_own_and_each_order_is_asked_for_once():
+    names = {"1": "autoclose-17", "2": "0123", "3": "adl_autoclose"}
+    asked: list[str] = []
+
+    def order(request: Asked) -> Any:
+        asked.append(request.form["orderId"])
+        if request.form["orderId"] == "4":
+            return Said(status=400, body={"code": -2013, "msg": "Order does not exist."})
+        return {"clientOrderId": names[request.form["orderId"]]}
+
+    at = now() - timedelta(minutes=1)
+    trades = [trade(10, at), *[closing(number, at, number) for number in (1, 2, 3, 4)], closing(11, at, 1)]
+    with venue_of(userTrades=trades, order=order) as (venue, _):
+        for _ in range(2):
+            found = venue.accounts.fills_since(BINANCE_ACCOUNT, at - timedelta(minutes=1), coin="BTC")
+        marked = {fill.trade_id for fill in found if fill.is_liquidation}
+        assert marked == {"1", "3", "11"}
+        assert sorted(asked) == ["1", "2", "3", "4"]
+
+
+def test_closes_of_long_ago_and_opening_fills_cost_no_request():
+    at = now() - timedelta(days=2)
+    with venue_of(userTrades=[closing(1, at, 1), trade(2, now())]) as (venue, stub):
+        assert len(venue.accounts.fills_since(BINANCE_ACCOUNT, at - timedelta(days=1), coin="BTC")) == 2
+        assert "GET /fapi/v1/order" not in stub.paths()
+
+
+def test_fills_without_an_answer_about_their_order_are_asked_for_again_and_not_guessed():
+    at = now() - timedelta(minutes=1)
+    with (
+        venue_of(userTrades=[closing(1, at, 1)], order=Said(status=500, body=b"")) as (venue, _),
+        pytest.raises(Retryable),
+    ):
+        venue.accounts.fills_since(BINANCE_ACCOUNT, at - timedelta(minutes=1), coin="BTC")
