@@ -20,6 +20,7 @@ from paper.hyperliquid.server import Server
 from paper.store import BadState
 
 DEFAULT_PORT = 3001
+KEEP_ALIVE_S = 75
 COLLECT = (50_000, 20, 100)
 
 
@@ -42,6 +43,20 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--coins", default="BTC,ETH,SOL")
     options.add_argument("--log", type=Path, help="a file for the server's own log")
     return options
+
+
+def config_of(venue: Server, keep_alive_s: int = KEEP_ALIVE_S) -> uvicorn.Config:
+    """Return how uvicorn serves a venue; idle connections are closed after a time, as the real venue does."""
+    return uvicorn.Config(
+        venue.app(),
+        log_config=None,
+        access_log=False,
+        http=protocol_of(venue.lane),
+        ws="websockets-sansio",
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=keep_alive_s,
+        ws_ping_interval=None,
+    )
 
 
 class _Announcing(uvicorn.Server):
@@ -87,17 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BadState as error:
         listener.close()
         return _fail(str(error))
-    venue = Server(node)
-    config = uvicorn.Config(
-        venue.app(),
-        log_config=None,
-        access_log=False,
-        http=protocol_of(venue.lane),
-        ws="websockets-sansio",
-        timeout_graceful_shutdown=1,
-        timeout_keep_alive=75,
-        ws_ping_interval=None,
-    )
+    config = config_of(Server(node))
     # What is here now stays; and there are next to no cycles to look for among hundreds of thousands of orders.
     gc.collect()
     gc.freeze()

@@ -92,11 +92,18 @@ def protocol_of(lane: Lane) -> type[asyncio.Protocol]:
             if self._is_ready() and data.startswith(REQUEST) and lane.is_open:
                 body = _whole_body(data)
                 if body is not None and lane.take(self.transport, self.client[0] if self.client else "unknown", body):
-                    self._unset_keepalive_if_required()
+                    self._keep_alive()
                     return
             # Answers stand in the order of their requests.
             lane.flush()
             super().data_received(data)
+
+        def _keep_alive(self) -> None:
+            """Close the connection when nothing more comes, as after any other answer."""
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
         def _is_ready(self) -> bool:
             return not self._is_inside and getattr(self.cycle, "response_complete", True)
