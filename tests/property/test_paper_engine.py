@@ -53,6 +53,26 @@ queued = st.one_of(
     ),
 )
 steps = st.lists(st.one_of(orders, orders, stops, others), min_size=1, max_size=30)
+# Long positions with reduce-only sells above the market, of which others take the place before the market gets there.
+some = st.integers(1, 200)
+closing_steps = st.lists(
+    st.one_of(
+        st.builds(Step, kind=st.just("market"), user=users, is_buy=st.just(True), size=some),
+        st.builds(
+            Step,
+            kind=st.just("limit"),
+            user=users,
+            is_buy=st.just(False),
+            offset=st.just(20),
+            size=some,
+            is_reducing=st.just(True),
+        ),
+        st.builds(Step, kind=st.just("market"), user=users, is_buy=st.just(False), size=some),
+        st.builds(Step, kind=st.just("move"), offset=st.sampled_from([-15, 15, 30])),
+    ),
+    min_size=6,
+    max_size=30,
+)
 long_steps = st.lists(st.one_of(orders, queued, queued, stops, others), min_size=8, max_size=30)
 MAKERS: list[Callable[[Path | None], Trader]] = [
     lambda path: HyperliquidTrader(path=path),
@@ -131,7 +151,7 @@ def test_positions_are_the_sum_of_fills_and_orders_of_theirs(
 
 @venues
 @settings(max_examples=40, deadline=None)
-@given(steps=steps)
+@given(steps=st.one_of(steps, closing_steps, closing_steps))
 def test_an_order_that_can_only_reduce_never_opens(make: Callable[[Path | None], Trader], steps: list[Step]) -> None:
     trader = make(None)
     for step in steps:
