@@ -48,12 +48,15 @@ def check_shape(venue: PaperVenue, account: Account, wanted: OrderRequest, group
     books.released.discard(wanted.cloid or "")
     if used and venue.settings.duplicate_cloid == "reject":
         raise OrderRefused("Duplicate cloid.")
+    if venue.settings.price_band_error == "reference":
+        check_band(venue, wanted.asset, wanted.limit_px)
 
 
 def check_order(venue: PaperVenue, account: Account, order: Order, *, children: bool = False) -> None:
     """Refuse what the matching stage refuses, and shrink an oversized reduce-only order to the position."""
     _check_value(venue, account, order)
-    check_band(venue, order.asset, order.limit_px)
+    if venue.settings.price_band_error == "oracle":
+        check_band(venue, order.asset, order.limit_px)
     if order.trigger is not None:
         _check_trigger(venue, account, order, order.trigger, has_parent=children)
     elif order.reduce_only:
@@ -81,8 +84,9 @@ def check_band(venue: PaperVenue, asset: int, limit_px: Decimal) -> None:
     assert market is not None
     reference, band = market.mark, venue.settings.price_band
     if abs(limit_px - reference) > band * reference:
-        percent = int(band * 100)
-        text = f"Order price cannot be more than {percent}% away from the reference price"
+        text = f"Order price cannot be more than {int(band * 100)}% away from the reference price"
+        if venue.settings.price_band_error == "oracle":
+            text = "Price too far from oracle"
         raise OrderRefused(text, Status.ORACLE_REJECTED)
 
 

@@ -29,6 +29,8 @@ class Settings:
     """By how much of the distance that users' trades reached the simulated book follows them; 0 turns the impact off."""
     price_band: Decimal = Decimal("0.8")
     """Largest distance of a limit from the mark, as a fraction; 0.95 has been seen, too."""
+    price_band_error: Literal["reference", "oracle"] = "reference"
+    """reference (`more than 80% away from the reference price`, no order id) | oracle (`Price too far from oracle`, with a row)."""
     cancel_delay_s: Decimal = Decimal(0)
     """Every cancel waits so long before it runs."""
     gtc_partial_status: Literal["filled", "resting"] = "filled"

@@ -247,3 +247,14 @@ def test_a_scheduled_time_too_near_is_refused(node: Node) -> None:
     node.change_settings({"schedule_cancel_volume": "0"})
     told = send(node, {"type": "scheduleCancel", "time": node.venue.now() + 4_999})
     assert "at least 5 seconds" in told["response"]
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "rows"),
+    [("reference", "more than 80% away from the reference price", 0), ("oracle", "Price too far from oracle", 1)],
+)
+def test_how_a_price_far_off_is_refused_is_a_switch(node: Node, error: str, text: str, rows: int) -> None:
+    node.change_settings({"price_band_error": error})
+    assert text in str(send(node, order("10000")))
+    statuses = [row["status"] for row in answer(node, {"type": "historicalOrders", "user": USER})]
+    assert statuses == ["oracleRejected"] * rows
