@@ -28,6 +28,9 @@ DIALECT = Dialect(
     timeouts_are_503=True,
     has_slim_v3=False,
     max_algo_orders=100,
+    times_in_force=("GTC", "IOC", "FOK", "GTX", "HIDDEN"),
+    largest_callback=Decimal(5),
+    unfilled_days=7,
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from paper.engine.orders import Order
 from paper.fapi import order_wire as wire
 from paper.fapi.calls import Call, Endpoint, Security, Table
-from paper.fapi.cancelling import cancel, cancel_symbol, find
+from paper.fapi.cancelling import cancel, cancel_symbol, find, is_forgotten
 from paper.fapi.errors import Refused
 from paper.fapi.hedging import coin_of
 from paper.fapi.orders_api import GONE_TEXT
@@ -46,7 +46,7 @@ def cancel_algo(call: Call) -> Json:
 def query_algo(call: Call) -> Json:
     """Return a conditional order, whatever became of it."""
     row = _found(call, -2013)
-    if row.last_event(call.as_of) is None:
+    if row.last_event(call.as_of) is None or is_forgotten(call.node, row):
         raise Refused(-2013)
     return wire.algo(call.node, row)
 
@@ -76,6 +76,7 @@ def all_algos(call: Call) -> list[Json]:
         if coin_of(row.coin) == coin
         and row.oid >= first
         and call.node.terms_of(row).is_algo
+        and not is_forgotten(call.node, row)
         and start <= row.events[0].ms <= end
     ]
     return [wire.algo(call.node, row) for row in (found[:limit] if first else found[-limit:])]

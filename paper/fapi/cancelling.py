@@ -11,6 +11,9 @@ from paper.fapi.params import Params
 from paper.fapi.terms import AlgoStatus, Terms
 from paper.fapi.users import User
 
+LOOKUP_DAYS = 90
+DAY_MS = 86_400_000
+
 
 def find(node: Node, user: User, params: Params, coin: str | None, *, is_algo: bool = False) -> Order | None:
     """Return a user's order by `orderId`, or the newest under `origClientOrderId`; None when there is none."""
@@ -29,6 +32,16 @@ def find(node: Node, user: User, params: Params, coin: str | None, *, is_algo: b
         if is_algo is is_algo_order(node, order):
             return order
     return None
+
+
+def is_forgotten(node: Node, row: Order) -> bool:
+    """Tell whether a query finds an order no more: it ended without a fill days ago, or is very old (reference 2.2, 3.1)."""
+    now = node.venue.now()
+    if row.is_live:
+        return False
+    if not row.filled_sz and row.events[-1].ms < now - node.dialect.unfilled_days * DAY_MS:
+        return True
+    return row.timestamp < now - LOOKUP_DAYS * DAY_MS
 
 
 def is_algo_order(node: Node, order: Order) -> bool:

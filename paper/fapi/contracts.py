@@ -35,7 +35,6 @@ class Contract:
     take_bound: Decimal = Decimal("0.05")
     liquidation_fee: Decimal = Decimal("0.012500")
     max_orders: int = 200
-    max_algo_orders: int = 10
 
     @property
     def size_decimals(self) -> int:

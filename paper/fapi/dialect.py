@@ -14,6 +14,7 @@ class Dialect:
 
     `has_algo_service`: conditional orders have endpoints of their own and are refused on the order endpoint.
     `order_limits`: (interval, its length in seconds, orders).
+    `unfilled_days`: for how long an order is found that ended without a fill; `largest_callback` in percent.
     """
 
     name: str
@@ -28,6 +29,9 @@ class Dialect:
     has_slim_v3: bool = True
     resp_types: tuple[str, ...] = ("ACK", "RESULT")
     max_algo_orders: int = 200
+    times_in_force: tuple[str, ...] = ("GTC", "IOC", "FOK", "GTX", "GTD")
+    largest_callback: Decimal = Decimal(10)
+    unfilled_days: int = 3
 
     def contract(self, coin: str) -> Contract:
         """Return a coin's contract on this venue."""

@@ -40,6 +40,7 @@ MESSAGES = {
     -4015: "Client order id is not valid.",
     -4021: "Invalid depth limit.",
     -4023: "Qty not increased by step size.",
+    -4031: "Invalid parameter working type.",
     -4028: "Leverage is not valid",
     -4045: "Reach max stop order limit.",
     -4046: "No need to change margin type.",

@@ -35,7 +35,6 @@ def exchange_info(node: Node) -> Json:
 
 def symbol(node: Node, contract: Contract) -> Json:
     """Return one contract's rules."""
-    has_algo = node.dialect.has_algo_service
     return {
         "symbol": contract.symbol,
         "pair": contract.symbol,
@@ -59,13 +58,13 @@ def symbol(node: Node, contract: Contract) -> Json:
         "liquidationFee": fixed(contract.liquidation_fee, 6),
         "marketTakeBound": bare(contract.take_bound),
         "maxMoveOrderLimit": 10000,
-        "filters": _filters(contract),
+        "filters": _filters(node, contract),
         "orderTypes": ORDER_TYPES,
-        "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"] if has_algo else ["GTC", "IOC", "FOK", "GTX", "HIDDEN"],
+        "timeInForce": list(node.dialect.times_in_force),
     }
 
 
-def _filters(contract: Contract) -> list[Json]:
+def _filters(node: Node, contract: Contract) -> list[Json]:
     step = bare(contract.step)
     return [
         {
@@ -77,7 +76,7 @@ def _filters(contract: Contract) -> list[Json]:
         {"filterType": "LOT_SIZE", "stepSize": step, "maxQty": bare(contract.max_qty), "minQty": step},
         {"filterType": "MARKET_LOT_SIZE", "stepSize": step, "maxQty": bare(contract.market_max_qty), "minQty": step},
         {"filterType": "MAX_NUM_ORDERS", "limit": contract.max_orders},
-        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": contract.max_algo_orders},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "limit": node.dialect.max_algo_orders},
         {"filterType": "MIN_NOTIONAL", "notional": bare(contract.min_notional)},
         {
             "filterType": "PERCENT_PRICE",

@@ -9,7 +9,7 @@ from typing import Any
 from paper.engine.orders import Order, OrderEvent
 from paper.fapi import order_wire as wire
 from paper.fapi.calls import Call, Endpoint, Security, Table
-from paper.fapi.cancelling import cancel, cancel_symbol, find, is_algo_order
+from paper.fapi.cancelling import cancel, cancel_symbol, find, is_algo_order, is_forgotten
 from paper.fapi.errors import Refused, missing
 from paper.fapi.hedging import coin_of
 from paper.fapi.modifying import modify
@@ -21,7 +21,6 @@ from paper.fapi.terms import CONDITIONAL, MARKET, status_of
 Json = dict[str, Any]
 BATCH = 5
 CANCEL_BATCH = 10
-LOOKUP_DAYS_UNFILLED = 3
 DAY_MS = 86_400_000
 GONE_TEXT = "The operation of cancel all open order is done."
 
@@ -84,10 +83,9 @@ def query_order(call: Call) -> Json:
     """Return an order; ones that ended long ago without a fill are gone (reference 3.1)."""
     row = _found(call)
     event = _event(call, row)
-    if not row.is_live and not row.filled_sz:
-        is_old = row.events[-1].ms < call.node.venue.now() - LOOKUP_DAYS_UNFILLED * DAY_MS
-        if is_old or not call.node.settings.cancel_is_found:
-            raise Refused(-2013)
+    is_hidden = not row.is_live and not row.filled_sz and not call.node.settings.cancel_is_found
+    if is_hidden or is_forgotten(call.node, row):
+        raise Refused(-2013)
     return wire.order(call.node, row, event)
 
 
@@ -133,7 +131,10 @@ def all_orders(call: Call) -> list[Json]:
     rows = [
         row
         for row in _own(call)
-        if row.oid >= first and start <= row.timestamp <= end and not is_algo_order(call.node, row)
+        if row.oid >= first
+        and start <= row.timestamp <= end
+        and not is_algo_order(call.node, row)
+        and not is_forgotten(call.node, row)
     ]
     rows = rows[:limit] if first or start else rows[-limit:]
     return [wire.order(call.node, row) for row in rows]

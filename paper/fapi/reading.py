@@ -20,7 +20,6 @@ from paper.fapi.users import User
 ZERO = Decimal(0)
 CLIENT_ID = re.compile(r"[\.A-Z\:/a-z0-9_-]{1,36}")
 TYPES = frozenset({LIMIT, MARKET, *CONDITIONAL})
-TIFS = frozenset({"GTC", "IOC", "FOK", "GTX", "GTD", "HIDDEN", "RPI"})
 WORKING = frozenset({"MARK_PRICE", "CONTRACT_PRICE"})
 STP = frozenset({"NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"})
 _LETTERS = string.ascii_letters + string.digits
@@ -62,14 +61,14 @@ def _terms(node: Node, user: User, params: Params, contract: Contract, kind: str
     closes = params.flag("closePosition")
     _check_combination(params, kind, user, stop_name, closes=closes)
     active = params.decimal("activatePrice" if is_algo else "activationPrice")
-    callback = _callback(params) if kind == TRAILING else ZERO
+    callback = _callback(node, params) if kind == TRAILING else ZERO
     stp_name = "selfTradePreventionMode" if node.dialect.has_algo_service else "stpMode"
     return Terms(
         oid=0,
         client_id=client_id(params, "clientAlgoId" if is_algo else "newClientOrderId"),
         type=kind,
         original_type=kind,
-        tif=_tif(params, kind),
+        tif=_tif(node, params, kind),
         position_side=_position_side(user, params),
         qty=_quantity(params, contract, is_market=kind not in PRICED, closes=closes),
         price=_price(params, contract, "price") if kind in PRICED else ZERO,
@@ -102,10 +101,11 @@ def _check_combination(params: Params, kind: str, user: User, stop_name: str, *,
         raise unwanted("reduceonly")
 
 
-def _tif(params: Params, kind: str) -> str:
+def _tif(node: Node, params: Params, kind: str) -> str:
+    allowed = node.dialect.times_in_force
     if kind == LIMIT:
-        return params.one_of("timeInForce", TIFS, -1115)
-    return params.one_of("timeInForce", TIFS, -1115, "GTC")
+        return params.one_of("timeInForce", allowed, -1115)
+    return params.one_of("timeInForce", allowed, -1115, "GTC")
 
 
 def _good_till(node: Node, params: Params) -> int:
@@ -117,11 +117,11 @@ def _good_till(node: Node, params: Params) -> int:
     return stamp // 1000 * 1000
 
 
-def _callback(params: Params) -> Decimal:
+def _callback(node: Node, params: Params) -> Decimal:
     rate = params.decimal("callbackRate")
     if rate is None:
         raise missing("callbackRate")
-    if not Decimal("0.1") <= rate <= 10:
+    if not Decimal("0.1") <= rate <= node.dialect.largest_callback:
         raise Refused(-2007, "Invalid callBack rate")
     return rate
 
