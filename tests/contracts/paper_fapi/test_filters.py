@@ -7,6 +7,7 @@ import pytest
 
 from tests.contracts.paper_fapi.trader import SYMBOL, Trader
 
+UNRECORDED = "The order will not be recorded in the order history"
 MARKET: dict[str, Any] = {"type": "MARKET", "price": None, "timeInForce": None}
 REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "an unknown contract": ({"symbol": "NOPEUSDT"}, -1121, "Invalid symbol."),
@@ -101,14 +102,12 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "a post-only order that would trade": (
         {"price": "100500.00", "timeInForce": "GTX"},
         -5022,
-        "Due to the order could not be executed as maker, the Post Only order will be rejected. "
-        "The order will not be recorded in the order history",
+        f"Due to the order could not be executed as maker, the Post Only order will be rejected. {UNRECORDED}",
     ),
     "all or nothing of what is not there": (
         {"price": "100001.00", "quantity": "500", "timeInForce": "FOK"},
         -5021,
-        "Due to the order could not be filled immediately, the FOK order has been rejected. "
-        "The order will not be recorded in the order history",
+        f"Due to the order could not be filled immediately, the FOK order has been rejected. {UNRECORDED}",
     ),
 }
 

@@ -165,7 +165,7 @@ def test_a_fill_in_parts_is_seen_in_the_order_the_trades_and_the_position(trader
     assert (trade["orderId"], trade["qty"], trade["price"], trade["maker"]) == (
         placed["orderId"], "0.004", "97000.00", True,
     )  # fmt: skip
-    assert Decimal(trade["commission"]) == Decimal("388") * trader_rate(trader)
+    assert Decimal(trade["commission"]) == Decimal(388) * trader_rate(trader)
     assert trader.amount() == Decimal("0.004")
 
 

@@ -34,7 +34,6 @@ def test_the_signature_is_the_one_of_the_venues_documentation():
 
 def test_a_request_is_taken_with_its_parameters_in_the_query_the_body_or_both(keyed: Trader):
     form = keyed.signed_form(keyed.terms())
-    first, rest = form.split("&", 1)
     for query, body in ((form, ""), ("", form)):
         answer = keyed.http.post(f"/fapi/v1/order?{query}", content=body, headers=keyed.headers())
         assert answer.status_code == 200, answer.text
