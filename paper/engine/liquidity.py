@@ -38,7 +38,7 @@ class Level:
 class Side:
     """One side of the simulated book: the full levels from a best price on, how much is gone and was after the last taker."""
 
-    levels: tuple[Level, ...] = ()
+    levels: tuple[Level, ...] | None = None
     best: Decimal = ZERO
     mid: Decimal = ZERO
     shown: tuple[Level, ...] | None = None
@@ -84,7 +84,7 @@ class Liquidity:
         """Make the book deeper or thinner; what is gone shrinks along, and new depth comes in whole."""
         scale = max(scale, THINNEST)
         for side in (self.bids, self.asks):
-            side.best = side.mid = ZERO
+            side.best, side.mid, side.levels = ZERO, ZERO, None
             part = min(scale / self.scale, Decimal(1))
             side.taken, side.hole = side.taken * part, side.hole * part
         self.scale = scale
@@ -109,11 +109,15 @@ class Liquidity:
     def first(self, *, is_bid: bool, now_ms: int) -> Level | None:
         """Return the best level that is there now."""
         side = self.bids if is_bid else self.asks
-        # Nearly every call finds a side of which nothing is gone.
-        found = (
-            self.levels(is_bid=is_bid, now_ms=now_ms) if side.taken else self._full(side, is_bid=is_bid, now_ms=now_ms)
-        )
-        return found[0] if found else None
+        if side.taken or side.shown is not None:
+            found = self.levels(is_bid=is_bid, now_ms=now_ms)
+            return found[0] if found else None
+        self._stand(side, is_bid=is_bid, now_ms=now_ms)
+        if side.levels is not None:
+            return side.levels[0] if side.levels else None
+        # Nearly every call wants the best of a side of which nothing is gone: the levels behind it need not be made.
+        (_, usd), *_ = ladder_of(self.curve, self._spacing(side.best))
+        return Level(px=side.best, sz=self._size(usd, side.best))
 
     def take(self, sz: Decimal, *, is_bid: bool, now_ms: int) -> None:
         """Remove a size from the front of a side."""
@@ -160,25 +164,46 @@ class Liquidity:
     def _full(self, side: Side, *, is_bid: bool, now_ms: int) -> tuple[Level, ...]:
         if side.shown is not None:
             return side.shown
+        self._stand(side, is_bid=is_bid, now_ms=now_ms)
+        if side.levels is None:
+            side.levels = self._curve_levels(side.best, is_bid=is_bid)
+        return side.levels
+
+    def _stand(self, side: Side, *, is_bid: bool, now_ms: int) -> None:
+        """Find the best price of a side; where it has changed, the levels have to be made again."""
+        if not self.mid:
+            side.levels = ()
+            return
         if side.mid == self.mid and not self.balance:
-            return side.levels
+            return
         off = self.lean_bp(now_ms) + (-1 if is_bid else 1) * self.curve.half_spread_bp
         best = self.tick(self.mid * (1 + Decimal(off) * BP), is_bid=is_bid)
         if best != side.best:
-            side.best = best
-            side.levels = self._curve_levels(best, is_bid=is_bid) if self.mid else ()
+            side.best, side.levels = best, None
         # A book that leans moves by itself: it has to be looked at again.
         side.mid = ZERO if self.balance else self.mid
-        return side.levels
+
+    def _spacing(self, best: Decimal) -> float:
+        return max(self.curve.spacing_bp, round(float(self.step() / (best * BP)), 3))
+
+    def _size(self, usd: float, px: Decimal) -> Decimal:
+        """Return whole lots, at least one."""
+        lots = int(usd * float(self.scale) / float(px) / float(self.perp.lot))
+        return max(lots, 1) * self.perp.lot
 
     def _curve_levels(self, best: Decimal, *, is_bid: bool) -> tuple[Level, ...]:
-        unit = best * BP
-        spacing = max(self.curve.spacing_bp, round(float(self.step() / unit), 3))
-        sign = -1 if is_bid else 1
-        rows = (
-            (best + sign * Decimal(f"{far:.6f}") * unit, Decimal(usd)) for far, usd in ladder_of(self.curve, spacing)
-        )
-        return self._merged(((px, usd * self.scale / px) for px, usd in rows), is_bid=is_bid)
+        ladder = ladder_of(self.curve, self._spacing(best))
+        unit, step = float(best * BP), self.step()
+        width = float(step)
+        signed = -step if is_bid else step
+        # Whole steps away from the best price, rounded outwards; the tolerance keeps a whole number from being the next one.
+        steps = [math.ceil(far * unit / width - 1e-6) for far, _ in ladder]
+        prices = [best + signed * count for count in steps]
+        levels = tuple(Level(px=px, sz=self._size(usd, px)) for px, (_, usd) in zip(prices, ladder, strict=True))
+        # Where another power of ten begins, the steps between prices change.
+        if len(set(steps)) == len(steps) and prices[-1].adjusted() == best.adjusted():
+            return levels
+        return self._merged(((level.px, level.sz) for level in levels), is_bid=is_bid)
 
     def _shown_levels(self, rows: Rows, *, is_bid: bool) -> tuple[Level, ...]:
         if not rows:

@@ -143,6 +143,7 @@ def _premiums(random: Random, bars: list[Bar]) -> list[float]:
     return premiums
 
 
+@lru_cache(maxsize=10_000)
 def premium(coin: str, hour: int, seed: int) -> float:
     """Return a made-up average premium of an hour for feeds that know none; mostly small, sometimes beyond the funding clamp."""
     return Random(f"{seed}/{coin}/{hour}").gauss(0.0001, 0.0005)
