@@ -49,7 +49,9 @@ class Closing:
         if holding.held is None:
             raise Retryable("flat_not_proved", f"{intent.coin} looks flat, not proved yet.", retry_after=_LATER)
         for row in self._reducing.steps(intent.intent_id, "close"):
-            if row.state in LIVE_STATES and not self._reducing.take_up(row).is_terminal:
+            if row.state not in LIVE_STATES or self._reducing.take_up(row).is_terminal:
+                continue
+            if self._reducing.is_waited_for(holding.venue, row, holding.venue_now):
                 raise Retryable("close_in_flight", f"{row.key} is not answered yet.", retry_after=_SOON)
         return self._reducing.close(holding.venue, holding.account, intent, holding.held)
 

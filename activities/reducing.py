@@ -21,6 +21,7 @@ from venues.base import Venue
 _CEILING = timedelta(minutes=2)
 """A reducing order may not be old either: the price it was made for is gone by then, a new step is cheap."""
 
+_UNANSWERED = timedelta(seconds=3)
 _SLIPPAGE = (Decimal("0.02"), Decimal("0.05"), Decimal("0.08"))
 """How far from mark a close may trade, by how many closes did not get flat before; never farther than the venue allows."""
 
@@ -46,6 +47,14 @@ class Reducing:
         """Carry on with a step that a crash left behind: send it if nobody has, else look."""
         stored = self._journal.approved_order(row.key) if row.state is OrderState.APPROVED else None
         return self._submission.submit(stored) if stored is not None else self._resolution.look(row)
+
+    def is_waited_for(self, venue: Venue, row: OrderRow, venue_now: datetime) -> bool:
+        """Whether a step without an answer keeps the next one back.
+
+        Where a no-op soon proves that it never runs, it does. Elsewhere that proof takes half a minute or two, and two steps
+        that only reduce reduce no more than there is.
+        """
+        return venue.trading.capabilities.has_noop or row.sent_at is None or venue_now - row.sent_at < _UNANSWERED
 
     def now(self, venue: Venue, account: AccountRef) -> datetime:
         """Estimate the venue's time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -36,6 +37,24 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Paper, ..
 def desk(papers: tuple[Paper, ...], database: str, tmp_path: Path, keys: KeyRing) -> Iterator[Bench]:
     """A bench over all of them."""
     made = bench(papers[0], database, tmp_path, keys, others=papers[1:])
+    yield made
+    for paper in papers:
+        paper.clear_faults()
+    made.close()
+
+
+@pytest.fixture
+def slow_desk(papers: tuple[Paper, ...], database: str, tmp_path: Path, keys: KeyRing) -> Iterator[Bench]:
+    """A bench that believes "not found" only after a minute."""
+    made = bench(
+        papers[0],
+        database,
+        tmp_path,
+        keys,
+        others=papers[1:],
+        BINANCE_LOOKUP_LAG_SECONDS="60",
+        ASTER_LOOKUP_LAG_SECONDS="60",
+    )
     yield made
     for paper in papers:
         paper.clear_faults()
@@ -253,3 +272,28 @@ def test_an_order_that_vanished_at_binance_may_be_sent_again(desk: Bench) -> Non
     again = desk.approved(wish, step="open.2", max_age=timedelta(minutes=5))
     assert desk.orders.place_order(again).state is OrderState.DONE
     assert len(desk.admitted(account)) == 1
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("fault", ["drop", "execute_then_drop"])
+def test_a_close_without_an_answer_does_not_keep_a_position_open(slow_desk: Bench, venue: str, fault: str) -> None:
+    """Proof that the lost one never runs comes a minute later here; by then the position is long gone."""
+    desk = slow_desk
+    account = desk.account(f"karla-{fault}", venue=venue)
+    wish = desk.wish(account, "one")
+    desk.orders.place_order(desk.approved(wish))
+    desk.papers[venue].fault("exchange", fault, rate=1, count=1, match={"reduce_only": True})
+
+    def is_flat() -> None:
+        with contextlib.suppress(ApplicationError):
+            desk.positions.close_position(CloseOrder(intent=wish))
+        if not desk.fence.sync.sync(account).is_flat:
+            raise ApplicationError("still open")
+
+    until(is_flat)
+    closes = {row.key.step: row.state for row in desk.books.journal.orders_of(wish.intent_id) if row.terms.reduce_only}
+    assert closes == (
+        {"close.1": OrderState.UNKNOWN, "close.2": OrderState.DONE} if fault == "drop" else {"close.1": OrderState.DONE}
+    )
+    sold = [fill for fill in desk.books.intents.fills(wish.intent_id) if fill.side is Side.SELL]
+    assert sum(fill.size for fill in sold) == Decimal("0.1")
