@@ -65,18 +65,18 @@ def _print(found: Score) -> None:
 def _holdings(told: list[str] | None) -> dict[str, Decimal] | None:
     if not told:
         return None
-    held: dict[str, Decimal] = {}
-    for item in told:
-        coin, mark, size = item.partition("=")
-        try:
-            if mark:
-                held[coin] = Decimal(size)
-                continue
-        except InvalidOperation:
-            pass
-        if item != "flat":
-            raise Refused("holding_malformed", f"{item} is no holding.", action="Write COIN=SIZE, or `flat`.")
-    return held
+    return dict(_holding(item) for item in told if item != "flat")
+
+
+def _holding(item: str) -> tuple[str, Decimal]:
+    coin, _, size = item.partition("=")
+    try:
+        held = Decimal(size)
+    except InvalidOperation:
+        held = Decimal("nan")
+    if not coin or not held.is_finite():
+        raise Refused("holding_malformed", f"{item!r} is no holding.", action="Write COIN=SIZE, or `flat`.")
+    return coin, held
 
 
 def _log(url: str, user: str, since: int, window: timedelta, holds: dict[str, Decimal] | None) -> Log:
