@@ -11,15 +11,21 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 
+from domain.errors import Retryable
 from domain.intents import Intent, IntentKind, IntentPhase
 from domain.orders import OrderAck, OrderKey, OrderState, Side
 from domain.watch import CloseOrder, FinishRequest, PositionReview, ProtectRequest, ReviewRequest
-from runtime.secrets import KeyRing
+from runtime.secrets import KeyRing, Vault
+from storage.postgres.engine import transaction
+from storage.postgres.keys import PostgresSignerBook
+from storage.postgres.users import PostgresUsers
 from tests.integration.test_gone_owners import reconcile
 from tests.stack.paper import Paper
 from tests.stack.trading import Bench, bench
+from venues.base import SigningKey
 
 VENUES = ("binance", "aster")
 
@@ -297,3 +303,42 @@ def test_a_close_without_an_answer_does_not_keep_a_position_open(slow_desk: Benc
     )
     sold = [fill for fill in desk.books.intents.fills(wish.intent_id) if fill.side is Side.SELL]
     assert sum(fill.size for fill in sold) == Decimal("0.1")
+
+
+@pytest.mark.parametrize(("venue", "is_open"), [("hyperliquid", True), ("binance", True), ("aster", False)])
+def test_a_database_that_has_just_started_waits_for_what_each_venue_may_still_show(
+    desk: Bench, venue: str, is_open: bool
+) -> None:
+    """The account was looked at five seconds after the start: past deadline and lag of four at two venues, not of six at Aster."""
+    account = desk.account(f"lena-{venue}", venue=venue)
+    order = desk.approved(desk.wish(account, "one"))
+    with transaction(desk.engine) as connection:
+        connection.execute(text("update epochs set seen_at = now() - interval '100 seconds'"))
+        connection.execute(text("update accounts set created_at = now() - interval '1 hour'"))
+        connection.execute(text("update portfolios set synced_at = now() - interval '95 seconds'"))
+    if is_open:
+        assert desk.orders.place_order(order).state is OrderState.DONE
+    else:
+        with pytest.raises(Retryable, match="has just started"):
+            desk.orders.place_order(order)
+        assert desk.admitted(account) == []
+
+
+def test_an_older_api_key_trades_at_aster_as_well(desk: Bench) -> None:
+    """Such an account is named by its alias, and its requests carry a window."""
+    paper = desk.papers["aster"]
+    made = paper.post("account", user="maria")
+    paper.post("deposit", user="maria", amount="10000")
+    key = SigningKey(address=made["api_key"], secret=made["api_secret"])
+    checks = desk.venues.of("aster", "paper").key_checks
+    assert checks is not None
+    address = checks.identify(key)
+    user = PostgresUsers(desk.engine).add("maria")
+    record = desk.accounts.add(user.user_id, venue="aster", network="paper", address=address)
+    PostgresSignerBook(desk.engine, Vault(desk.ring)).add(record.ref.account_id, address=key.address, secret=key.secret)
+    wish = desk.wish(record.ref, "one", protection=desk.stop_at("ETH", "0.9", "aster"))
+
+    assert desk.orders.place_order(desk.approved(wish)).state is OrderState.DONE
+    until(lambda: desk.positions.protect_position(ProtectRequest(intent=wish, protection=wish.protection)))
+    until(lambda: desk.positions.close_position(CloseOrder(intent=wish)))
+    assert desk.fence.sync.sync(record.ref).is_flat

@@ -20,6 +20,8 @@ CASES = [
     (("replay", "platform"), {}, "no_temporal", Exit.UNAVAILABLE),
     (("audit", "verify"), {}, "no_postgres", Exit.UNAVAILABLE),
     (("account", "add", "0x12"), {}, "bad_address", Exit.SETUP),
+    (("up", "--venue", "kraken"), {}, "bad_venue", Exit.NO),
+    (("account", "add", "0x" + "1" * 40, "--venue", "binance"), {}, "address_not_taken", Exit.NO),
     (("panic", "0x" + "1" * 40), {"HOLDFAST_PANIC_KEY": "short"}, "bad_key", Exit.SETUP),
 ]
 
