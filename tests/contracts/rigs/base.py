@@ -132,6 +132,14 @@ class Rig(ABC):
         """End the key of a desk's user stream, where the venue has one."""
         raise NotImplementedError(desk.account.address)
 
+    def share(self, desk: Desk, other: Desk) -> None:
+        """Let a desk's connection serve another desk's account as well."""
+        raise NotImplementedError(f"{desk.owner}, {other.owner}")
+
+    def break_key(self, desk: Desk) -> None:
+        """Put a key that nobody knows in the place of a desk's."""
+        raise NotImplementedError(desk.owner)
+
     def fill(self, desk: Desk, oid: str, size: str) -> None:
         """Let a taker come for a part of a resting order."""
         self.server.post("fill", user=desk.owner, oid=int(oid), sz=size)

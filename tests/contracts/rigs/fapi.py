@@ -146,6 +146,14 @@ class FapiRig(Rig):
         """Credit money to a desk's account."""
         self.server.post("deposit", user=desk.owner, amount=amount)
 
+    def share(self, desk: Desk, other: Desk) -> None:
+        """Give the desk's connection the other's key."""
+        desk.extra[other.account.address] = other.key
+
+    def break_key(self, desk: Desk) -> None:
+        """Put a strange key in the place of the desk's."""
+        desk.key = desk.extra[desk.account.address] = self.strange_key()
+
     def end_stream_key(self, desk: Desk) -> None:
         """Close the listen key, as its hour or another program does."""
         venue: Any = desk.venue

@@ -46,6 +46,7 @@ class HyperliquidRig(Rig):
         82: "deadlines are reckoned from the venue's own clock, which the adapter reads before every order",
         88: "positions are always one-way",
         89: "an agent wallet cannot withdraw: the chain takes withdrawals from the master alone",
+        93: "reads are by address and need no key",
         94: "agents are bound to no address",
         95: "to trade is all that an agent may do",
         90: "an agent's key is made by the platform and never typed in",

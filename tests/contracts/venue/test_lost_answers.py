@@ -230,3 +230,17 @@ def test_an_address_that_is_banned_sends_nothing_more(rig: Rig):
         answer = desk.send(request)
         assert (answer.verdict, answer.code) == (Verdict.REFUSED, "rate_limited")
         assert desk.admitted() == []
+
+
+@pytest.mark.case(47)
+def test_a_market_order_that_the_network_doubled_is_seen_in_fills_and_position_as_what_it_did(desk: Desk):
+    """Where a name or a nonce does not outlive its order, both copies run: that has to be seen, and is no refusal."""
+    terms, name = desk.terms(), desk.name()
+    request = desk.sign(terms, name)
+    desk.rig.server.fault("duplicate_request")
+    assert desk.send(request).verdict in {Verdict.ACCEPTED, Verdict.UNKNOWN}
+    copies = len(desk.admitted())
+    assert copies in {1, 2}
+    assert desk.held() == copies * terms.size == sum(fill.size for fill in desk.fills())
+    assert len({fill.oid for fill in desk.fills()}) == copies
+    assert desk.found(name, terms).matches

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.errors import Retryable
+from domain.errors import HoldfastError, Retryable
 from tests.contracts.rigs.base import Rig
 from tests.contracts.rigs.desk import Desk
 from tests.contracts.rigs.known import PAPER_RIGS
@@ -190,3 +190,17 @@ def test_orders_and_reads_of_many_threads_with_one_key_do_not_hinder_each_other(
         assert {read.result() for read in reads} == {Decimal(0)}
     assert {answer.verdict for answer in answers} == {Verdict.ACCEPTED}, answers
     assert {order.oid for order in desk.orders()} == {answer.oid for answer in answers}
+
+
+@pytest.mark.case(93)
+def test_a_key_that_breaks_touches_no_other_account_of_the_connection(desk: Desk):
+    with desk.rig.desk() as other:
+        desk.rig.share(desk, other)
+        desk.rig.break_key(desk)
+        with pytest.raises(HoldfastError):
+            desk.orders()
+        assert desk.place(desk.resting()).verdict is Verdict.REFUSED
+        served = desk.venue.accounts.portfolio(other.account)
+        assert (served.equity, served.orders) == (Decimal(10000), ())
+        request = other.sign(other.resting(), other.name())
+        assert desk.venue.trading.send(request).verdict is Verdict.ACCEPTED
