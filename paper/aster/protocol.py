@@ -31,6 +31,9 @@ DIALECT = Dialect(
     times_in_force=("GTC", "IOC", "FOK", "GTX", "HIDDEN"),
     largest_callback=Decimal(5),
     unfilled_days=7,
+    streams=200,
+    ping_s=300,
+    pong_s=900,
 )
 
 

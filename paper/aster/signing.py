@@ -14,6 +14,7 @@ from eth_utils.crypto import keccak
 DOMAIN_NAME = "AsterSignTransaction"
 CHAINS = (714, 1666)
 WALLET_CHAIN = 56
+LONGEST_CHAIN = 18
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _DOMAIN_TYPE = keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 _MESSAGE_TYPE = keccak(b"Message(string msg)")
@@ -43,10 +44,16 @@ def is_signed_by(address: str, text: str, signature: str) -> bool:
 def is_approved_by(address: str, kind: str, values: dict[str, str], signature: str) -> bool:
     """Tell whether a wallet signed typed data of a kind over parameters in the order in which they were sent."""
     fields = [(name, value) for name, value in values.items() if name not in _UNSIGNED]
+    try:
+        return _approval(kind, fields, int(values.get("signatureChainId") or WALLET_CHAIN), signature) == address
+    except (ValueError, OverflowError):
+        return False  # Text where a number of 256 bits belongs: nobody can have signed that.
+
+
+def _approval(kind: str, fields: list[tuple[str, str]], chain_id: int, signature: str) -> str | None:
     types = ",".join(f"{_type(name)} {name[:1].upper()}{name[1:]}" for name, _ in fields)
     encoded = keccak(f"{kind}({types})".encode()) + b"".join(_encode(name, value) for name, value in fields)
-    chain_id = int(values.get("signatureChainId") or WALLET_CHAIN)
-    return recovered(keccak(b"\x19\x01" + _domain(chain_id) + keccak(encoded)), signature) == address
+    return recovered(keccak(b"\x19\x01" + _domain(chain_id) + keccak(encoded)), signature)
 
 
 def is_registered_by(address: str, values: dict[str, str], signature: str) -> bool:
@@ -54,8 +61,10 @@ def is_registered_by(address: str, values: dict[str, str], signature: str) -> bo
     names = ("user", "nonce", "agentName", "agentAddress", "expired", "signatureChainId", *sorted(_FLAGS, key=_place))
     text = "&".join(f"{name}={values.get(name, '')}" for name in (*names, "ipWhitelist"))
     struct = keccak(_MESSAGE_TYPE + keccak(text.encode()))
-    chain_id = int(values.get("signatureChainId") or WALLET_CHAIN)
-    return recovered(keccak(b"\x19\x01" + _domain(chain_id) + struct), signature) == address
+    chain = values.get("signatureChainId") or str(WALLET_CHAIN)
+    if not chain.isdecimal() or len(chain) > LONGEST_CHAIN:
+        return False
+    return recovered(keccak(b"\x19\x01" + _domain(int(chain)) + struct), signature) == address
 
 
 def _place(name: str) -> int:

@@ -15,6 +15,7 @@ class Dialect:
     `has_algo_service`: conditional orders have endpoints of their own and are refused on the order endpoint.
     `order_limits`: (interval, its length in seconds, orders).
     `unfilled_days`: for how long an order is found that ended without a fill; `largest_callback` in percent.
+    `streams` of one connection; `ping_s`, `pong_s`: how often the venue pings one, and how long it waits for the answer.
     """
 
     name: str
@@ -32,6 +33,9 @@ class Dialect:
     times_in_force: tuple[str, ...] = ("GTC", "IOC", "FOK", "GTX", "GTD")
     largest_callback: Decimal = Decimal(10)
     unfilled_days: int = 3
+    streams: int = 1024
+    ping_s: float = 180
+    pong_s: float = 600
 
     def contract(self, coin: str) -> Contract:
         """Return a coin's contract on this venue."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,10 +21,19 @@ UNKNOWN = {"code": -1000, "msg": MESSAGES[-1000]}
 BUSY = {"code": -1008, "msg": MESSAGES[-1008]}
 TIMED_OUT = {"code": -1007, "msg": MESSAGES[-1007]}
 TOO_MANY = {"code": -1003, "msg": "Too many requests; please use the websocket for live updates."}
-BANNED = {"code": -1003, "msg": "Way too many requests; IP banned until {until}."}
+BAN_S = 120
+
+
+def banned() -> Response:
+    """Return the answer to an address that is banned."""
+    until = int(time.time() * 1000) + BAN_S * 1000
+    body = {"code": -1003, "msg": f"Way too many requests; IP banned until {until}."}
+    return JSONResponse(body, 418, headers={"Retry-After": str(BAN_S)})
+
+
 BEFORE: dict[Fault, Callable[[], Response]] = {
     Fault.HTTP_429: lambda: JSONResponse(TOO_MANY, 429, headers={"Retry-After": "1"}),
-    Fault.HTTP_418: lambda: JSONResponse(BANNED, 418, headers={"Retry-After": "120"}),
+    Fault.HTTP_418: banned,
     Fault.HTTP_500: lambda: page(500),
     Fault.HTTP_503_EMPTY: lambda: Response(status_code=503),
     Fault.HTTP_503_UNKNOWN: lambda: JSONResponse(UNKNOWN, 503),
@@ -83,11 +93,16 @@ def described(node: Node, params: Params) -> list[Json]:
     """Return what a request places or cancels, flat, so that a fault can be aimed at particular orders."""
     rows = [params.values]
     if params.has("batchOrders"):
-        try:
-            rows = [row for row in json.loads(params.maybe("batchOrders")) if isinstance(row, dict)]
-        except ValueError:
-            rows = []
+        rows = [row for row in _listed(params.maybe("batchOrders")) if isinstance(row, dict)]
     return [_described(node, row) for row in rows]
+
+
+def _listed(text: str) -> list[Any]:
+    try:
+        rows = json.loads(text)
+    except ValueError:
+        return []
+    return rows if isinstance(rows, list) else []
 
 
 def _described(node: Node, row: dict[str, Any]) -> Json:

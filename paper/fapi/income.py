@@ -46,6 +46,9 @@ def _rows(node: Node, books: AccountBooks) -> Iterator[Json]:
         kind = str(update.delta.get("type"))
         if kind == "deposit":
             yield _row("", "TRANSFER", str(update.delta["amount"]), "TRANSFER", update.time, update.time + index, "")
+        if kind == "insurance":
+            symbol, amount = str(update.delta["symbol"]), str(update.delta["amount"])
+            yield _row(symbol, "INSURANCE_CLEAR", amount, "INSURANCE_CLEAR", update.time, update.time + index, "")
 
 
 def _row(symbol: str, kind: str, amount: str, info: str, time: int, number: int, trade: str) -> Json:

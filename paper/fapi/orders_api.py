@@ -12,6 +12,7 @@ from paper.fapi.calls import Call, Endpoint, Security, Table
 from paper.fapi.cancelling import cancel, cancel_symbol, find, is_algo_order, is_forgotten
 from paper.fapi.errors import Refused, missing
 from paper.fapi.hedging import coin_of
+from paper.fapi.liquidation import ADL_ID
 from paper.fapi.modifying import modify
 from paper.fapi.params import Params
 from paper.fapi.placing import check, place
@@ -22,6 +23,7 @@ Json = dict[str, Any]
 BATCH = 5
 CANCEL_BATCH = 10
 DAY_MS = 86_400_000
+AUTO_CLOSES = ("ALL", "LIQUIDATION", "ADL")
 GONE_TEXT = "The operation of cancel all open order is done."
 
 
@@ -240,8 +242,11 @@ def countdown(call: Call) -> Json:
 
 
 def force_orders(call: Call) -> list[Json]:
-    """List the orders of liquidations."""
-    return [wire.order(call.node, row) for row in _own(call) if row.is_liquidation]
+    """List the orders by which the venue closed positions: liquidations and deleveragings."""
+    kind = call.params.one_of("autoCloseType", AUTO_CLOSES, -1130, "ALL")
+    rows = [row for row in _own(call) if row.is_liquidation]
+    is_adl = {row.oid: call.node.terms_of(row).client_id == ADL_ID for row in rows}
+    return [wire.order(call.node, row) for row in rows if kind == "ALL" or is_adl[row.oid] is (kind == "ADL")]
 
 
 def _one_order(params: Params) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from paper.engine.changes import Event, OrderChanged
 from paper.engine.market import Trade
+from paper.engine.orders import Order, Status
 from paper.fapi.contracts import Contract
 from paper.fapi.funding import next_funding, premium_at, rate_of
 from paper.fapi.hedging import coin_of
@@ -29,6 +31,28 @@ def is_known(node: Node, stream: str) -> bool:
     kinds = {"aggTrade", "trade", "markPrice", "bookTicker", "ticker", "miniTicker", "depth", "forceOrder"}
     fits = name in kinds or name in {"depth5", "depth10", "depth20"} or name.removeprefix("kline_") in INTERVALS
     return contract_named(node, stream) is not None and fits
+
+
+def happened(node: Node, event: Event) -> list[tuple[str, Json]]:
+    """Return (stream, message) of what everybody may know: trades and the orders of liquidations."""
+    match event:
+        case Trade():
+            return trade_events(node, event)
+        case OrderChanged(order=row) if row.is_liquidation and event.event.status is Status.FILLED:
+            return force_order(node, row)
+        case _:
+            return []
+
+
+def force_order(node: Node, row: Order) -> list[tuple[str, Json]]:
+    """Return (stream, event) of an order by which the venue has closed a position."""
+    contract, now = node.contract_of(row.coin), node.venue.now()
+    size = fixed(row.orig_sz, contract.size_decimals)
+    body: Json = {"s": contract.symbol, "S": "BUY" if row.is_buy else "SELL", "o": "LIMIT", "f": "IOC", "q": size}
+    body |= {"p": fixed(row.limit_px, contract.price_decimals), "ap": fixed(row.average_px, contract.price_decimals)}
+    body |= {"X": "FILLED", "l": size, "z": size, "T": now}
+    event: Json = {"e": "forceOrder", "E": now, "o": body}
+    return [(f"{contract.symbol.lower()}@forceOrder", event), ("!forceOrder@arr", event)]
 
 
 def trade_events(node: Node, row: Trade) -> list[tuple[str, Json]]:

@@ -89,7 +89,8 @@ def run(dialect: Dialect, protocol: Protocol, arguments: list[str] | None = None
         ws="websockets-sansio",
         timeout_graceful_shutdown=1,
         timeout_keep_alive=75,
-        ws_ping_interval=None,
+        ws_ping_interval=dialect.ping_s,
+        ws_ping_timeout=dialect.pong_s,
     )
     server = _Announcing(config)
     host, port = listener.getsockname()[:2]

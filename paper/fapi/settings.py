@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(slots=True, kw_only=True)
 class FapiSettings:
-    """All of them take text or a boolean."""
+    """All of them take text, a boolean or a whole number."""
 
     algo_child_client_id: str = "same"
     """same | generated: the client id of the order that a fired algo order becomes."""
@@ -24,6 +24,8 @@ class FapiSettings:
     """Orders are answered with -4109."""
     futures_disabled: bool = False
     """Keys have no futures permission: signed requests are answered with -2015."""
+    connection_s: int = 86_400
+    """How many seconds a connection of a stream may last; the venues end it after a day."""
 
     def change(self, name: str, value: Any) -> bool:
         """Set a switch; False when there is none of that name; raises ValueError for a value of the wrong kind."""

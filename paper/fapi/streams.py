@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,14 +14,12 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from paper.engine.changes import Changes
-from paper.engine.market import Trade
 from paper.fapi import public_events, user_events
 from paper.fapi.node import Node
 from paper.faults import Fault, Faults
 
 Json = dict[str, Any]
-STREAMS = 1024
-STREAMS_ASTER = 200
+MESSAGES_A_SECOND = 10
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +32,13 @@ class Connection:
     held: list[str] = field(default_factory=list)
     silent_until: float = 0.0
     pushed: dict[str, str] = field(default_factory=dict)
+    received: deque[float] = field(default_factory=lambda: deque(maxlen=MESSAGES_A_SECOND))
+
+    def is_flooding(self, now: float) -> bool:
+        """Count a message that came; tells whether more came within a second than the venue takes."""
+        is_full = len(self.received) == MESSAGES_A_SECOND and now - self.received[0] < 1
+        self.received.append(now)
+        return is_full
 
 
 class Hub:
@@ -56,9 +62,12 @@ class Hub:
         self._connections.add(connection)
         reader = asyncio.create_task(self._read(socket, connection))
         try:
+            with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+                # The venue ends every connection after a day, whatever goes on there.
+                async with asyncio.timeout(self._node.settings.connection_s):
+                    while (text := await connection.queue.get()) is not None:
+                        await socket.send_text(text)
             with suppress(WebSocketDisconnect, RuntimeError):
-                while (text := await connection.queue.get()) is not None:
-                    await socket.send_text(text)
                 await socket.close()
         finally:
             self._connections.discard(connection)
@@ -69,7 +78,11 @@ class Hub:
     async def _read(self, socket: WebSocket, connection: Connection) -> None:
         try:
             while True:
-                self._receive(connection, await socket.receive_text())
+                text = await socket.receive_text()
+                if connection.is_flooding(time.monotonic()):
+                    break
+                self._receive(connection, text)
+            self._close(connection)
         except (WebSocketDisconnect, RuntimeError, KeyError):
             self._close(connection)
 
@@ -84,7 +97,11 @@ class Hub:
         result: Any = None
         match method:
             case "SUBSCRIBE":
-                connection.streams |= dict.fromkeys(names)
+                wanted = connection.streams | dict.fromkeys(names)
+                if len(wanted) > self._node.dialect.streams:
+                    self._close(connection)
+                    return
+                connection.streams = wanted
             case "UNSUBSCRIBE":
                 for name in names:
                     connection.streams.pop(name, None)
@@ -112,9 +129,8 @@ class Hub:
             for key in keys.get(user, []):
                 self._tell(key, event)
         for row in changes.events:
-            if isinstance(row, Trade):
-                for stream, event in public_events.trade_events(self._node, row):
-                    self._tell(stream, event)
+            for stream, event in public_events.happened(self._node, row):
+                self._tell(stream, event)
 
     def _tell(self, stream: str, event: Json) -> None:
         for connection in tuple(self._connections):

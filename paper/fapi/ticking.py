@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import partial
 
-from paper.engine.liquidation import liquidate_all
 from paper.engine.matching import fill_crossed, settle
 from paper.engine.tape import print_trades
 from paper.fapi.conditions import fire_conditions
 from paper.fapi.expiry import expire
 from paper.fapi.funding import HOUR_MS, INTERVAL_HOURS, pay_funding
+from paper.fapi.liquidation import liquidate_all
 from paper.fapi.margin_calls import warn
 from paper.fapi.node import Node
 from paper.fapi.venue import near_tick
@@ -60,8 +60,7 @@ def run_market(node: Node, *, with_liquidation: bool = True) -> None:
         fire_conditions(node, market)
     if with_liquidation:
         warn(node)
-        liquidate_all(venue)
-        settle(venue)
+        liquidate_all(node)
 
 
 def _pay_hours(node: Node, hour: int) -> None:

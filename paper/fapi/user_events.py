@@ -54,6 +54,9 @@ def _ledger(node: Node, event: LedgerUpdate, now: int) -> Iterator[Told]:
     if kind == "deposit":
         amount = Decimal(str(event.delta["amount"]))
         yield event.user, _account_update(node, event.user, "DEPOSIT" if amount > 0 else "WITHDRAW", [], amount, now)
+    elif kind == "insurance":
+        amount = Decimal(str(event.delta["amount"]))
+        yield event.user, _account_update(node, event.user, "INSURANCE_CLEAR", [], amount, now)
     elif kind == "margin":
         yield event.user, _account_update(node, event.user, "MARGIN_TRANSFER", [], ZERO, now)
 

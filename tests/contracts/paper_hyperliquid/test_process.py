@@ -49,7 +49,6 @@ def test_orders_positions_agents_and_nonces_survive_the_end_of_the_process(own: 
         trader.orders(),
         trader.info.user_state(trader.address)["assetPositions"],
         trader.info.user_fills(trader.address),
-        trader.info.user_rate_limit(trader.address),
     )
     code = own.stop(how)
     assert code == (0 if how is signal.SIGTERM else -signal.SIGKILL)
@@ -60,25 +59,11 @@ def test_orders_positions_agents_and_nonces_survive_the_end_of_the_process(own: 
         trader.orders(),
         trader.info.user_state(trader.address)["assetPositions"],
         trader.info.user_fills(trader.address),
-        trader.info.user_rate_limit(trader.address),
     )
     assert "duplicate nonce" in trader.sdk.noop(nonce)["response"]
     own.control("price", coin="BTC", px="97000", freeze=True)
     assert trader.szi() == "0.0"
     assert trader.sdk.cancel_by_cloid("BTC", Cloid.from_int(5))["response"]["data"]["statuses"] == ["success"]
-
-
-def test_switches_rules_and_abstractions_survive_a_kill(own: Paper) -> None:
-    trader = make_trader(own)
-    trader.master.user_set_abstraction(trader.address, "unifiedAccount")
-    own.control("settings", retry_after=True, flip_direction="open", largest_market_order="1000")
-    rules = own.control("market", coin="ETH", open_interest_growth="5000", open_interest_cap="1000000")
-    before = (own.call("/control/settings"), trader.info.spot_user_state(trader.address))
-    own.stop(signal.SIGKILL)
-    own.start()
-    moved(trader, own)
-    assert before == (own.call("/control/settings"), trader.info.spot_user_state(trader.address))
-    assert own.control("market", coin="ETH") == rules
 
 
 def test_nothing_that_was_answered_is_lost_when_the_venue_is_killed_under_load(own: Paper) -> None:
