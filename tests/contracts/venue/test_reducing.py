@@ -81,15 +81,16 @@ def test_dust_that_a_first_close_left_is_taken_by_a_second_one(desk: Desk):
 
 
 @pytest.mark.case(26)
-def test_a_liquidation_closes_the_position_and_its_fills_say_that_it_was_one(rig: Rig):
+@pytest.mark.parametrize("below", ["0.9995", "0.97"])
+def test_a_liquidation_closes_the_position_and_its_fills_say_that_it_was_one(rig: Rig, below: str):
     with rig.desk(money="100") as desk:
         assert desk.set_leverage(20).verdict is Verdict.ACCEPTED
         desk.accepted(desk.terms())
         held = desk.position()
         assert held is not None
         assert held.liquidation_px is not None
-        # Just below: further down the venue takes the position over, and no order of the account closes it.
-        rig.server.move(desk.coin, held.liquidation_px * Decimal("0.9995"))
+        # Just below an order closes it; further down the venue takes the position over.
+        rig.server.move(desk.coin, held.liquidation_px * Decimal(below))
         rig.wait(lambda: desk.held() == 0)
         rig.wait(lambda: sum(fill.signed_size for fill in desk.fills()) == 0)
         entry, *exits = desk.fills()
