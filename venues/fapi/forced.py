@@ -56,17 +56,19 @@ class ForcedOrders:
             with self._lock:
                 if len(self._known) >= MOST_KNOWN:
                     self._known.clear()
-                self._known[name] = known
-        return known
+                if known is not None:
+                    self._known[name] = known
+        return bool(known)
 
-    def _ask(self, account: AccountRef, fill: Fill, priority: Priority) -> bool:
+    def _ask(self, account: AccountRef, fill: Fill, priority: Priority) -> bool | None:
+        """Ask whose order it was; None when the lookup does not show it yet, so that it is asked for again."""
         key = self._keys(account)
         path = self._paths(key).at("order")
         params = (("symbol", to_symbol(fill.coin)), ("orderId", fill.oid))
         found = self._client.ask(key, Call(method="GET", path=path, params=params), 1, priority)
         if isinstance(found, VenueError):
             if found.code == NOT_FOUND:
-                return False
+                return None
             raise self._client.refused(path, found)
         try:
             return str(found["clientOrderId"]).startswith(PREFIXES)
