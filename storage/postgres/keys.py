@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.errors import Misconfigured, Refused
@@ -58,9 +58,24 @@ class PostgresSignerBook:
             connection.execute(update(signers).where(*mine).values(retired_at=func.now()))
             made = connection.execute(upsert(signers).values(values).on_conflict_do_nothing()).rowcount
             if made == 0:
-                # A venue forgets the nonces of a removed agent, so an old signature of its address could run again.
-                raise Refused("signer_used", "This agent address was used before.", action="Make a new agent key.")
+                signer_id = self._revive(connection, values, owner, secret)
             return _signer(connection.execute(_select().where(signers.c.id == signer_id)).one())
+
+    def _revive(self, connection: Connection, values: dict[str, Any], owner: str, secret: str) -> str:
+        """Take an API key of the same account into use again; an agent's address never is.
+
+        A venue forgets the nonces of a removed agent, so an old signature of its address could run again. The requests of an API
+        key die with their windows.
+        """
+        mine = (signers.c.account_id == values["account_id"], signers.c.address == values["address"])
+        known = None if values["address"].startswith("0x") else connection.scalar(select(signers.c.id).where(*mine))
+        if known is None:
+            raise Refused("signer_used", "This key was used before.", action="Make a new one at the venue.")
+        sealed = self._sealer.seal(owner, known, secret.encode())
+        changes = {"sealed_key": sealed, "key_id": self._sealer.key_id(sealed), "retired_at": None}
+        kept = {name: values[name] for name in ("name", "valid_until")}
+        connection.execute(update(signers).where(signers.c.id == known).values({**kept, **changes}))
+        return str(known)
 
     def signers(self, user_id: str, account_id: str) -> tuple[SignerRecord, ...]:
         """List the keys of an account, newest first."""

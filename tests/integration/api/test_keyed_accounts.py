@@ -16,6 +16,7 @@ import pytest
 from eth_account import Account
 from sqlalchemy import text
 
+from domain.errors import Refused
 from runtime.loading import load_settings
 from runtime.postgres import Postgres
 from runtime.secrets import KeyRing
@@ -231,3 +232,28 @@ def test_the_command_line_adds_checks_and_rekeys_accounts(desk: Desk, ann: Api, 
     rekeyed = holdfast("account", "key", second["id"], HOLDFAST_AGENT_WALLET_KEY=bytes(other.key).hex())
     assert rekeyed["signer"]["address"] == other.address.lower()
     assert holdfast("account", "check", second["id"])["code"] == "ok"
+
+
+def test_a_removed_account_is_connected_again_with_the_same_key(desk: Desk, ann: Api) -> None:
+    """Binance users have one key for years; an agent's address is another matter."""
+    key = binance_key(desk)
+    account = ann.post("/api/accounts", body_of(key)).json()["id"]
+    assert ann.delete(f"/api/accounts/{account}").status_code == 204
+    assert ann.get(f"/api/accounts/{account}").json()["signer"] is None
+
+    again = ann.patch(f"/api/accounts/{account}", {"active": True, **key})
+    assert (again.status_code, again.json()["active"]) == (200, True), again.text
+    assert ann.get(f"/api/accounts/{account}/link").json()["code"] == "ok"
+
+
+def test_a_key_of_one_account_is_never_taken_for_another(desk: Desk, ann: Api) -> None:
+    """Not even where the venue would not mind."""
+    key = binance_key(desk)
+    account = ann.post("/api/accounts", body_of(key)).json()["id"]
+    parts, secret = desk.served.parts, key["api_secret"]
+    user_id = ann.get("/api/auth/me").json()["user_id"]
+    other = parts.accounts.add(user_id, venue="binance", network="paper", address="binance:other").ref
+    with pytest.raises(Refused) as refusal:
+        parts.signers.add(other.account_id, address=key["api_key"], secret=secret)
+    assert refusal.value.code == "signer_used"
+    assert ann.get(f"/api/accounts/{account}/link").json()["code"] == "ok"
