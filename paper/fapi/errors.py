@@ -63,6 +63,7 @@ MESSAGES = {
     -4130: "An open stop or take profit order with GTE and closePosition in the direction is existing.",
     -4136: "Target strategy invalid for orderType.",
     -4137: "Quantity must be zero with closePosition equals true",
+    -4161: "Leverage reduction is not supported in Isolated Margin Mode with open positions.",
     -4171: "No need to change multi-assets mode.",
     -5021: "Due to the order could not be filled immediately, the FOK order has been rejected. The order will not be recorded in the order history",  # noqa: E501
     -5022: "Due to the order could not be executed as maker, the Post Only order will be rejected. The order will not be recorded in the order history",  # noqa: E501
@@ -72,12 +73,13 @@ MESSAGES = {
 
 
 class Refused(Exception):
-    """A request is refused with a code; `status` overrides the HTTP status of the code."""
+    """A request is refused with a code; `status` overrides the HTTP status of the code, `wait_s` says when to come back."""
 
-    def __init__(self, code: int, text: str | None = None, status: int | None = None) -> None:
+    def __init__(self, code: int, text: str | None = None, status: int | None = None, wait_s: int = 0) -> None:
         self.code = code
         self.text = MESSAGES[code] if text is None else text
         self.status = STATUS.get(code, 400) if status is None else status
+        self.wait_s = wait_s
         super().__init__(self.text)
 
     def as_json(self) -> dict[str, object]:

@@ -20,6 +20,8 @@ Json = dict[str, Any]
 UNKNOWN = {"code": -1000, "msg": MESSAGES[-1000]}
 BUSY = {"code": -1008, "msg": MESSAGES[-1008]}
 TIMED_OUT = {"code": -1007, "msg": MESSAGES[-1007]}
+UNAVAILABLE = {"code": -1000, "msg": "Service Unavailable."}
+INTERNAL = {"code": -1001, "msg": "Internal error; unable to process your request. Please try again."}
 TOO_MANY = {"code": -1003, "msg": "Too many requests; please use the websocket for live updates."}
 BAN_S = 120
 
@@ -38,6 +40,9 @@ BEFORE: dict[Fault, Callable[[], Response]] = {
     Fault.HTTP_503_EMPTY: lambda: Response(status_code=503),
     Fault.HTTP_503_UNKNOWN: lambda: JSONResponse(UNKNOWN, 503),
     Fault.HTTP_503_BUSY: lambda: JSONResponse(BUSY, 503),
+    Fault.HTTP_503_UNAVAILABLE: lambda: JSONResponse(UNAVAILABLE, 503),
+    Fault.HTTP_503_INTERNAL: lambda: JSONResponse(INTERNAL, 503),
+    Fault.HTTP_403: lambda: page(403),
 }
 AFTER: dict[Fault, Callable[[], Response]] = {
     Fault.EXECUTE_THEN_429: lambda: JSONResponse(TOO_MANY, 429, headers={"Retry-After": "1"}),
@@ -87,6 +92,12 @@ async def altered(
             return shortened(answer)
         case _:
             return answer
+
+
+def is_exempt(params: Params, kind: str) -> bool:
+    """Tell whether a throttled venue takes a request all the same: cancels and orders that can only reduce (reference 3.3)."""
+    reduces = {params.maybe(name).lower() for name in ("reduceOnly", "closePosition")}
+    return kind.startswith("cancel") or "true" in reduces
 
 
 def described(node: Node, params: Params) -> list[Json]:

@@ -77,7 +77,10 @@ class Limits:
         for name, seconds, limit in self.order_limits:
             used = self._window(user, name, seconds).used(now)
             if self.is_on and used + count > limit:
-                raise Refused(-1015, f"Too many new orders; current limit is {limit} orders per {name}.")
+                oldest = self._window(user, name, seconds).rows
+                wait_s = (oldest[0][0] + seconds * 1000 - now + 999) // 1000 if oldest else seconds
+                text = f"Too many new orders; current limit is {limit} orders per {name}."
+                raise Refused(-1015, text, wait_s=max(wait_s, 1))
         for name, seconds, _ in self.order_limits:
             self._window(user, name, seconds).add(count, now)
 

@@ -32,9 +32,11 @@ def set_leverage(call: Call) -> Json:
     if not 1 <= value <= contract.max_leverage:
         raise Refused(-4028, f"Leverage {value} is not valid")
     before = node.venue.leverage(account, contract.coin)
-    _choose(node, account, contract.coin, LeverageChoice(is_cross=before.is_cross, value=value))
     held = [item for item in account.positions.values() if coin_of(item.coin) == contract.coin]
     notional = sum((abs(item.szi) * node.venue.mark(item.coin) for item in held), Decimal(0))
+    if value < before.value and any(not item.is_cross for item in held):
+        raise Refused(-4161)
+    _choose(node, account, contract.coin, LeverageChoice(is_cross=before.is_cross, value=value))
     too_large = notional > largest_notional(contract, value)
     old = [(item, item.leverage) for item in held]
     for item in held:

@@ -19,7 +19,7 @@ from paper.fapi.calls import Call, Endpoint, Table
 from paper.fapi.control import Control
 from paper.fapi.control_routes import control_routes
 from paper.fapi.errors import Refused
-from paper.fapi.faulty import BEFORE, TIMED_OUT, altered, described, hang_up
+from paper.fapi.faulty import BEFORE, TIMED_OUT, altered, described, hang_up, is_exempt
 from paper.fapi.node import Node
 from paper.fapi.params import read_pairs
 from paper.fapi.security import Asked, Sender
@@ -167,7 +167,8 @@ class Server:
             try:
                 return JSONResponse(await self.act(incoming))
             except Refused as refused:
-                return JSONResponse(refused.as_json(), refused.status)
+                headers = {"Retry-After": str(refused.wait_s)} if refused.wait_s else None
+                return JSONResponse(refused.as_json(), refused.status, headers)
 
         return run
 
@@ -245,6 +246,8 @@ class Server:
         fault = rule.fault
         if fault is Fault.DROP:
             return hang_up(request)
+        if fault is Fault.HTTP_503_BUSY and is_exempt(incoming.asked.params, incoming.endpoint.kind):
+            return await run()
         if fault in BEFORE:
             return BEFORE[fault]()
         if fault is Fault.DELAY:

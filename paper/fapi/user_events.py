@@ -35,9 +35,18 @@ def messages(node: Node, changes: Changes) -> Iterator[Told]:
                 done[event.oid] = done.get(event.oid, ZERO) + event.sz
                 yield from _filled(node, event, done[event.oid], now)
             case FundingPayment():
-                yield event.user, _account_update(node, event.user, "FUNDING_FEE", [event.coin], event.usdc, now)
+                yield (
+                    event.user,
+                    _account_update(node, event.user, "FUNDING_FEE", _paying(node, event), event.usdc, now),
+                )
             case LedgerUpdate():
                 yield from _ledger(node, event, now)
+
+
+def _paying(node: Node, event: FundingPayment) -> list[str]:
+    """Return the positions to show with a funding payment: an isolated one pays it itself (reference 2.4)."""
+    held = node.venue.accounts[event.user].positions.get(event.coin)
+    return [event.coin] if held is not None and not held.is_cross else []
 
 
 def _before(node: Node, changes: Changes) -> dict[int, Decimal]:
