@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 from domain.intents import IntentPhase
 from tests.faults.run import SIZES, Run
+from wiring.venues import HYPERLIQUID
 
 _SETTLED = (IntentPhase.PROTECTED,)
 STEPS = ("open", "protect.sl.1", "close.1")
@@ -100,3 +102,47 @@ def _cancel_by_hand(run: Run) -> None:
     for order in paper.orders(run.site.owner(run.account)):
         if order["isManual"] and order["status"] == "open":
             paper.post("cancel", oid=order["oid"])
+
+
+QUIRKS: dict[str, dict[str, tuple[Any, Any]]] = {
+    HYPERLIQUID: {
+        "fill_without_cloid": (True, False),
+        "canceled_before_filled": (True, False),
+        "fill_before_ack": (True, False),
+        "answer_delay_s": ("0.4", "0"),
+        "gtc_partial_status": ("resting", "filled"),
+        "position_tpsl_status": ("resting", "waitingForTrigger"),
+    },
+    "": {
+        "fill_before_ack": (True, False),
+        "answer_delay_s": ("0.4", "0"),
+        "algo_child_client_id": ("generated", "same"),
+        "cancel_is_found": (False, True),
+        "close_position_when_flat": ("expire", "keep"),
+    },
+}
+"""Uncertain or odd behaviour of the venues: what it is turned to, and what it is turned back to."""
+
+
+async def venue_quirks(run: Run) -> None:
+    """Case 23: answers too short, triggers without an id, fills before their answers or without a name, odd updates."""
+    quirks = QUIRKS.get(run.account.venue, QUIRKS[""])
+    chosen = run.rng.sample(sorted(quirks), 3)
+    turned, back = ({name: quirks[name][side] for name in chosen} for side in (0, 1))
+    run.undo.append(lambda: run.paper.post("settings", **back))
+    await asyncio.to_thread(lambda: run.paper.post("settings", **turned))
+    wish = run.wish()
+    run.aim(wish, "short_statuses", step=run.rng.choice(STEPS))
+    await run.start(wish)
+    await run.reach(wish, *_SETTLED)
+    await run.signal(wish, "close")
+    await run.reach(wish, IntentPhase.CLOSED)
+
+
+async def late_execution(run: Run) -> None:
+    """Case 39: the venue accepts an order, says nothing of its end, and executes it seconds later."""
+    wish = run.wish()
+    for step in run.rng.sample(STEPS, 2):
+        run.aim(wish, "late_execution", step=step, seconds=run.rng.uniform(0.5, 3))
+    await run.start(wish)
+    await run.reach(wish, *_SETTLED)

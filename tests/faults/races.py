@@ -101,3 +101,24 @@ async def approved_twice_then_terminated(run: Run) -> None:
     await asyncio.sleep(run.rng.uniform(0, 0.3))
     await run.terminate(wish)
     await run.adopted(wish)
+
+
+async def two_users_trade(run: Run) -> None:
+    """Case 36: one user's market order takes another user's resting order; both keep the fill that has one trade id."""
+    coin, other = "ETH", await run.arena.account(run.account.venue)
+    run.crowd = [other]
+    mark = run.site.mark(coin)
+    run.undo.append(lambda: run.paper.post("price", coin=coin))
+    await asyncio.to_thread(lambda: run.paper.post("price", coin=coin, px=str(mark), freeze=True))
+    policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=Price(mark.quantize(Decimal(1))), tif=TimeInForce.GTC)
+    maker = await run.start(run.wish(coin=coin, policy=policy))
+    await run.reach(maker, IntentPhase.WORKING, IntentPhase.PROTECTED)
+    owner = {"account_id": other.account_id, "user_id": other.user_id}
+    taker = run.wish(coin=coin, side=Side.SELL, protection=run.stop_at(coin, "1.15"), **owner)
+    await run.start(taker)
+    for wish in (taker, maker):
+        await run.reach(wish, IntentPhase.PROTECTED)
+    sold = await asyncio.to_thread(run.site.log, other)
+    bought = await asyncio.to_thread(run.site.log, run.account)
+    if not {fill["tid"] for fill in sold.fills} & {fill["tid"] for fill in bought.fills}:
+        run.notes.append("the two users did not trade with each other")

@@ -66,3 +66,20 @@ async def _cut(run: Run, proxies: list[Proxy]) -> None:
         run.unreachable = ((since * 1000, until * 1000),)
     for wish in wishes:
         await run.reach(wish, IntentPhase.PROTECTED)
+
+
+async def venue_stands_still(run: Run) -> None:
+    """Case 34: the venue stands still with orders on their way, then goes on; closes of the same account do not wait for them."""
+    held = await run.start(run.wish(coin="BTC"))
+    await run.reach(held, IntentPhase.PROTECTED)
+    run.undo.append(lambda: run.paper.post("settings", halted=False))
+    since = time.time()
+    await asyncio.to_thread(lambda: run.paper.post("settings", halted=True))
+    caught = await run.start(run.wish(coin="ETH"))
+    await asyncio.sleep(run.rng.uniform(0, 2))
+    await run.signal(held, "close")
+    await asyncio.sleep(run.rng.uniform(1, 6))
+    await asyncio.to_thread(lambda: run.paper.post("settings", halted=False))
+    run.unreachable = ((since * 1000, time.time() * 1000),)
+    await run.reach(held, IntentPhase.CLOSED)
+    await run.reach(caught, IntentPhase.PROTECTED)

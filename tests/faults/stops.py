@@ -155,19 +155,19 @@ async def agent_rolls(run: Run) -> None:
         search_attributes=attributes.of(user=config.user_id, agent=config.agent_id, phase="running"),
     )
     try:
-        await run.until(lambda: _intents_of(run, config.agent_id, IntentPhase.PROTECTED), 60)
+        await run.until(lambda: intents_of(run, config.agent_id, IntentPhase.PROTECTED), 60)
         await _rolls(run, config)
     finally:
         ending = run.rng.choice(("stop", "emergency_stop"))
         current = client.get_workflow_handle(handle.id)
         await patiently(lambda: current.signal(ending))
         await asyncio.wait_for(current.result(), 120)
-        run.wishes += _intents_of(run, config.agent_id)
+        run.wishes += intents_of(run, config.agent_id)
 
 
 async def _rolls(run: Run, config: AgentConfig) -> None:
     """Wait for three more runs; in each the open intent is still known."""
-    owner = _intents_of(run, config.agent_id, IntentPhase.PROTECTED)[0].intent_id
+    owner = intents_of(run, config.agent_id, IntentPhase.PROTECTED)[0].intent_id
     handle = run.arena.running_client.get_workflow_handle(ids.agent(config.user_id, config.agent_id))
     seen: set[str] = set()
     async with asyncio.timeout(60):
@@ -180,7 +180,8 @@ async def _rolls(run: Run, config: AgentConfig) -> None:
             await asyncio.sleep(0.2)
 
 
-def _intents_of(run: Run, agent_id: str, *phases: IntentPhase) -> list[Intent]:
+def intents_of(run: Run, agent_id: str, *phases: IntentPhase) -> list[Intent]:
+    """The intents of an agent, those in some phases or all."""
     query = select(intents.c.id).where(intents.c.agent_id == agent_id)
     if phases:
         query = query.where(intents.c.phase.in_([phase.value for phase in phases]))

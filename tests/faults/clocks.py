@@ -1,0 +1,77 @@
+"""Cases about clocks that are wrong: ours against the venue's, and one worker's against all others."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from domain.intents import IntentPhase
+from storage.postgres.engine import transaction
+from storage.postgres.tables import orders
+from tests.faults.run import SIZES, Run
+from tests.stack.full import WorkerProcess
+
+ROWS_AT_MOST = 12
+"""More rows of one intent than this are a storm of refusals."""
+
+
+async def venue_clock_off(run: Run) -> None:
+    """Case 7: every clock of ours is half a minute beside the venue's, from the beginning or from the middle on."""
+    offset = run.rng.choice((-30_000, -5_000, 5_000, 30_000))
+    run.undo.append(lambda: run.paper.post("settings", clock_offset_ms=0))
+    held = run.wish(coin="BTC")
+    if run.rng.random() < 0.5:
+        await run.start(held)
+        await run.reach(held, IntentPhase.PROTECTED)
+        await _shift(run, offset)
+    else:
+        await _shift(run, offset)
+        await run.start(held)
+        await run.reach(held, IntentPhase.PROTECTED)
+    await run.signal(held, "close")
+    await run.reach(held, IntentPhase.CLOSED)
+    later = await run.start(run.wish(coin="ETH"))
+    await run.reach(later, IntentPhase.PROTECTED)
+    for wish in run.wishes:
+        rows = await asyncio.to_thread(_rows, run, wish.intent_id)
+        run.notes.extend([f"{rows} rows for one intent under a wrong clock"] if rows > ROWS_AT_MOST else [])
+
+
+async def _shift(run: Run, offset_ms: int) -> None:
+    await asyncio.to_thread(lambda: run.paper.post("settings", clock_offset_ms=offset_ms))
+
+
+def _rows(run: Run, intent_id: str) -> int:
+    with transaction(run.stack.bench.engine) as connection:
+        return connection.scalar(select(func.count()).where(orders.c.intent_id == intent_id)) or 0
+
+
+async def worker_clock_off(run: Run) -> None:
+    """Case 25: one worker's clock is a day ahead or behind, then right again; opens, stops and closes must work."""
+    worker = run.rng.choice(run.stack.workers)
+    day = int(timedelta(days=1).total_seconds() * 1000)
+    run.undo.append(lambda: worker.environment.pop("HOLDFAST_CLOCK_OFFSET_MS", None))
+    early = await run.start(run.wish(coin="BTC"))
+    await run.reach(early, IntentPhase.PROTECTED)
+    await restarted(run, worker, HOLDFAST_CLOCK_OFFSET_MS=str(run.rng.choice((-day, day))))
+    during = [await run.start(run.wish(coin=coin)) for coin in SIZES if coin != "BTC"]
+    for wish in during:
+        await run.reach(wish, IntentPhase.PROTECTED)
+    await run.signal(early, "close")
+    await run.reach(early, IntentPhase.CLOSED)
+    await restarted(run, worker, HOLDFAST_CLOCK_OFFSET_MS="0")
+    await run.signal(during[0], "close")
+    await run.reach(during[0], IntentPhase.CLOSED)
+    after = await run.start(run.wish(coin="BTC"))
+    await run.reach(after, IntentPhase.PROTECTED)
+
+
+async def restarted(run: Run, worker: WorkerProcess, **environment: str) -> None:
+    """Kill a worker and wait until the keeper of the stack has brought it back with other settings."""
+    size = await asyncio.to_thread(lambda: worker.log.stat().st_size)
+    worker.environment |= environment
+    worker.signal(signal.SIGKILL)
+    await run.until(lambda: b"serving" in worker.log.read_bytes()[size:], 90)

@@ -1,0 +1,109 @@
+"""Cases in which the database is gone, or comes back without its last commits."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+
+from domain.intents import IntentPhase
+from domain.orders import OrderKey
+from runtime.postgres import Postgres
+from tests.faults.run import SIZES, Run
+from tests.faults.stops import drained, halt_user
+
+
+async def postgres_gone(run: Run) -> None:
+    """Case 4: Postgres is killed with intents under way and comes back after seconds; afterwards opens work again."""
+    wishes = [await run.start(run.wish(coin=coin)) for coin in SIZES]
+    await asyncio.sleep(run.rng.uniform(0, 0.8))
+    since = time.time()
+    await asyncio.to_thread(run.stack.postgres.kill)
+    await asyncio.sleep(run.rng.uniform(0.5, 4))
+    await asyncio.to_thread(run.stack.postgres.start)
+    _without_a_journal(run, since)
+    for wish in wishes:
+        await run.reach(wish, IntentPhase.PROTECTED)
+
+
+async def failover_without_the_last_commit(run: Run) -> None:
+    """Case 18: the database fails over to a copy that lacks the claim of a sent order, or a halt and what it voided."""
+    variant = run.rng.choice((_claim_is_lost, _halt_is_lost))
+    await variant(run)
+
+
+async def _claim_is_lost(run: Run) -> None:
+    wish = run.wish()
+    key = OrderKey(intent_id=wish.intent_id, step="open")
+    async with run.order_at("before_write_ahead", "stop", wish) as told:
+        await run.start(wish)
+        pid = await run.stopped_pid(told)
+        copy = await asyncio.to_thread(_snapshot, run.stack.postgres, run.stack.home / f"copy-{wish.intent_id[:8]}")
+        run.go_on(pid)
+    name = run.site.name(key)
+    await run.until(lambda: any(o["cloid"] == name for o in run.site.log(run.account).admitted), 60)
+    await _fail_over(run, copy)
+    await run.reach(wish, IntentPhase.PROTECTED)
+
+
+async def _halt_is_lost(run: Run) -> None:
+    copy = await asyncio.to_thread(_snapshot, run.stack.postgres, run.stack.home / "copy-halt")
+    await drained(run, await halt_user(run))
+    await _fail_over(run, copy)
+    wish = await run.start(run.wish())
+    phase = await run.reach(wish, IntentPhase.PROTECTED)
+    if phase != IntentPhase.REFUSED:
+        run.notes.append(f"an open after a halt that the failover lost became {phase}")
+
+
+def _without_a_journal(run: Run, since: float) -> None:
+    # Nothing may be sent that cannot be journaled: only `holdfast panic` closes then.
+    run.unreachable = ((since * 1000, time.time() * 1000),)
+
+
+def _snapshot(postgres: Postgres, copy: Path) -> Path:
+    """Copy a running cluster so that the copy starts with what is committed now and nothing later."""
+    shutil.rmtree(copy, ignore_errors=True)
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        data = _folder(connection)
+        connection.execute("select pg_backup_start('faults', true)")
+        _copy(data, copy)
+        row = connection.execute("select labelfile from pg_backup_stop(false)").fetchone()
+        assert row is not None
+        shutil.rmtree(copy / "pg_wal")
+        _copy(data / "pg_wal", copy / "pg_wal")
+    (copy / "backup_label").write_text(row[0], encoding="utf-8")
+    shutil.copystat(copy / "PG_VERSION", copy / "backup_label")
+    owner = (copy / "PG_VERSION").stat()
+    shutil.chown(copy / "backup_label", owner.st_uid, owner.st_gid)
+    (copy / "postmaster.pid").unlink(missing_ok=True)
+    return copy
+
+
+def _folder(connection: psycopg.Connection[tuple[object, ...]]) -> Path:
+    row = connection.execute("show data_directory").fetchone()
+    assert row is not None
+    return Path(str(row[0]))
+
+
+def _copy(source: Path, target: Path) -> None:
+    # `cp` reports files that vanish while the server runs; a backup may lack them.
+    subprocess.run(["cp", "-a", str(source), str(target)], check=False, capture_output=True)
+
+
+async def _fail_over(run: Run, copy: Path) -> None:
+    """Kill the database and start its copy in its place."""
+    postgres = run.stack.postgres
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        data = _folder(connection)
+    since = time.time()
+    await asyncio.to_thread(postgres.kill)
+    await asyncio.sleep(0.5)
+    await asyncio.to_thread(shutil.rmtree, data, True)
+    await asyncio.to_thread(copy.rename, data)
+    await asyncio.to_thread(postgres.start)
+    _without_a_journal(run, since)

@@ -1,0 +1,101 @@
+"""Cases in which a person trades beside us, or the price gets there first."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+from domain.intents import Intent, IntentPhase
+from domain.orders import Side
+from tests.faults.run import SIZES, Run
+from tests.faults.stops import drained, halt_user
+
+
+async def trade(run: Run, coin: str, side: Side, size: Decimal, **more: Any) -> None:
+    """Trade by hand for this run's user."""
+    body = {"user": run.site.owner(run.account), "coin": coin, "side": side.value, "sz": str(size), **more}
+    await asyncio.to_thread(lambda: run.paper.post("trade", **body))
+
+
+async def move_price(run: Run, coin: str, fraction: str) -> None:
+    """Jump the price of a coin to a fraction of its mark; it jumps back when the run is wound down."""
+    mark = run.site.mark(coin)
+    run.undo.append(lambda: run.paper.post("price", coin=coin, px=str(mark)))
+    px = (mark * Decimal(fraction)).quantize(Decimal("0.1"))
+    await asyncio.to_thread(lambda: run.paper.post("price", coin=coin, px=str(px)))
+
+
+def working_stops(run: Run, coin: str) -> list[int]:
+    """The stops that work at the venue on a coin."""
+    log = run.site.log(run.account)
+    return [o["oid"] for o in log.admitted if o["coin"] == coin and o["trigger"] and o["status"] == "open"]
+
+
+def held(run: Run, coin: str) -> Decimal:
+    """What the venue says is held of a coin."""
+    return run.site.log(run.account).positions.get(coin, Decimal(0))
+
+
+async def by_hand(run: Run) -> None:
+    """Case 32: a person increases, cancels our stop, decreases, and then closes, flips or leaves the rest to us."""
+    coin = run.rng.choice(sorted(SIZES))
+    size, wish = SIZES[coin], await run.start(run.wish(coin=coin))
+    await run.reach(wish, IntentPhase.PROTECTED)
+    await trade(run, coin, Side.BUY, size)
+    await asyncio.sleep(run.rng.uniform(0, 0.5))
+    for oid in await asyncio.to_thread(working_stops, run, coin):
+        await asyncio.to_thread(run.paper.post, "cancel", oid=oid)
+    # A fill tells the owner that something happened; a lost stop is missed at the look that follows.
+    await trade(run, coin, Side.SELL, size, reduce_only=True)
+    await run.until(lambda: len(working_stops(run, coin)) == 1, 30)
+    match run.rng.choice(("close", "flip", "leave")):
+        case "close":
+            await trade(run, coin, Side.SELL, size, reduce_only=True)
+            await run.reach(wish, IntentPhase.CLOSED)
+        case "flip":
+            await trade(run, coin, Side.SELL, 2 * size)
+        case _:
+            pass
+
+
+async def stop_beside_close(run: Run) -> None:
+    """Case 29: the stop fires while the user's close is in flight, or during a halt; nothing flips, nothing sticks."""
+    wish = run.wish(coin="SOL", protection=run.stop_at("SOL", "0.97"))
+    await run.start(wish)
+    await run.reach(wish, IntentPhase.PROTECTED)
+    if run.rng.random() < 0.5:
+        await drained(run, await halt_user(run))
+    if run.rng.random() < 0.7:
+        fault = run.rng.choice(("delay", "delay_answer", "execute_then_drop"))
+        run.aim(wish, fault, step="close.1", seconds=run.rng.uniform(0.5, 2))
+        await run.signal(wish, "close")
+        await asyncio.sleep(run.rng.uniform(0, 0.6))
+    await move_price(run, "SOL", "0.96")
+    await run.reach(wish, IntentPhase.CLOSED)
+    if await asyncio.to_thread(held, run, "SOL"):
+        run.notes.append("a stop and a close together did not end flat")
+
+
+async def stop_too_late(run: Run) -> None:
+    """Case 33: the mark passes the stop between fill and stop; or the fired stop meets a gap and fills in part."""
+    wish = run.wish(coin="SOL", protection=run.stop_at("SOL", "0.97"))
+    if run.rng.random() < 0.5:
+        run.aim(wish, run.rng.choice(("delay", "drop")), step="protect.sl.1", seconds=run.rng.uniform(0.8, 1.5))
+        await run.start(wish)
+        await run.until(lambda: held(run, "SOL") != 0, 60)
+        await move_price(run, "SOL", "0.96")
+    else:
+        await run.start(wish)
+        await run.reach(wish, IntentPhase.PROTECTED)
+        await _gap(run, wish)
+    await run.reach(wish, IntentPhase.CLOSED)
+
+
+async def _gap(run: Run, wish: Intent) -> None:
+    """Jump below everything that the fired stop accepts, and let a part of it fill."""
+    await move_price(run, wish.coin, "0.86")
+    orders = await asyncio.to_thread(run.paper.orders, run.site.owner(run.account))
+    for order in orders:
+        if order["trigger"] and order["trigger"]["fired"] and order["status"] in {"open", "triggered"}:
+            await asyncio.to_thread(run.paper.post, "fill", oid=order["oid"], fraction="0.4")
