@@ -14,4 +14,4 @@ fi
 .venv/bin/python -m pytest -q -n 2 --dist loadfile -m "not live" --cov --cov-report=term:skip-covered "$@"
 # Every clause but one is exact. The seconds without a stop are printed; the five that the published runs keep are a figure of an
 # idle machine, and a test machine is shared.
-.venv/bin/python -m tests.faults --short --seed 1 --bound 30
+.venv/bin/python -m tests.faults --short --venue all --seed 1 --bound 30

@@ -76,7 +76,7 @@ def main() -> None:
         action="append",
         help="where the accounts are, in turn; hyperliquid alone by default",
     )
-    parser.add_argument("--short", action="store_true", help="every case once")
+    parser.add_argument("--short", action="store_true", help="every case once; side by side also at other venues")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="runs that share the stack at a time")
     parser.add_argument("--keep", type=Path, help="a folder for the logs and databases of the run; kept afterwards")
     parser.add_argument(
@@ -89,7 +89,7 @@ def main() -> None:
     options = parser.parse_args()
     chosen = [CASES[name] for name in options.fault or CASES]
     venues = NAMES if "all" in (options.venue or ()) else tuple(options.venue or NAMES[:1])
-    plan = planned(chosen, venues, len(chosen) if options.short else options.runs)
+    plan = short(chosen, venues, options.seed) if options.short else planned(chosen, venues, options.runs)
     # A run that is told to end stops what it started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _home(options.keep) as folder:
@@ -120,6 +120,17 @@ def planned(chosen: list[Described], venues: tuple[str, ...], runs: int) -> list
         assert venue is not None
         plan.append(Planned(number=number, case=able[place], venue=venue))
     return plan
+
+
+def short(chosen: list[Described], venues: tuple[str, ...], seed: int) -> list[Planned]:
+    """Return every case once at the first venue that can have it, and those that stand side by side at one of the others too."""
+    pairs = [(case, venue) for case in chosen if (venue := case.venue_of(venues, 0)) is not None]
+    beside = [case for case in chosen if not case.is_alone]
+    for turn, case in enumerate(beside):
+        venue = case.venue_of(venues[1:], seed + turn)
+        if venue is not None and (case, venue) not in pairs:
+            pairs.append((case, venue))
+    return [Planned(number=number, case=case, venue=venue) for number, (case, venue) in enumerate(pairs)]
 
 
 async def suite(home: Path, plan: list[Planned], seed: int, at_once: int) -> Tallies:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from datetime import timedelta
 
 from sqlalchemy import func, select
@@ -37,11 +38,12 @@ async def venue_clock_off(run: Run) -> None:
     await run.reach(later, IntentPhase.PROTECTED)
     for wish in run.wishes:
         rows = await asyncio.to_thread(_rows, run, wish.intent_id)
-        run.notes.extend([f"{rows} rows for one intent under a wrong clock"] if rows > ROWS_AT_MOST else [])
+        run.notes.extend([f"{rows} rows for one intent {offset} ms beside"] if rows > ROWS_AT_MOST else [])
 
 
 async def _shift(run: Run, offset_ms: int) -> None:
     await asyncio.to_thread(lambda: run.paper.post("settings", clock_offset_ms=offset_ms))
+    run.skew = (time.time() * 1000, offset_ms)
 
 
 def _rows(run: Run, intent_id: str) -> int:

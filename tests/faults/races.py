@@ -109,8 +109,9 @@ async def two_users_trade(run: Run) -> None:
     run.crowd = [other]
     mark = run.site.mark(coin)
     run.undo.append(lambda: run.paper.post("price", coin=coin))
-    await asyncio.to_thread(lambda: run.paper.post("price", coin=coin, px=str(mark), freeze=True))
-    policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=Price(mark.quantize(Decimal(1))), tif=TimeInForce.GTC)
+    held = await asyncio.to_thread(lambda: run.paper.post("price", coin=coin, px=str(mark), freeze=True))
+    # In the middle of the spread nobody else is better.
+    policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=Price(Decimal(held["px"])), tif=TimeInForce.GTC)
     maker = await run.start(run.wish(coin=coin, policy=policy))
     await run.reach(maker, IntentPhase.WORKING, IntentPhase.PROTECTED)
     owner = {"account_id": other.account_id, "user_id": other.user_id}

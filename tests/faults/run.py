@@ -22,6 +22,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.accounts import AccountRef
+from domain.errors import Retryable
 from domain.intents import Intent, IntentKind, IntentPhase, Protection, api_intent_id
 from domain.money import Quantity
 from domain.orders import OrderKey
@@ -53,6 +54,7 @@ class Run:
     wishes: list[Intent] = field(default_factory=list)
     crowd: list[AccountRef] = field(default_factory=list)
     unreachable: tuple[tuple[float, float], ...] = ()
+    skew: tuple[float, int] = (0.0, 0)
     drained_at: datetime | None = None
     notes: list[str] = field(default_factory=list)
     undo: list[Callable[[], object]] = field(default_factory=list)
@@ -240,8 +242,12 @@ class Run:
             await asyncio.sleep(0.15)
 
     def _phase(self, wish: Intent) -> str:
-        with transaction(self.stack.bench.engine) as connection:
-            return str(connection.scalar(select(intents.c.phase).where(intents.c.id == wish.intent_id)) or "")
+        try:
+            with transaction(self.stack.bench.engine) as connection:
+                return str(connection.scalar(select(intents.c.phase).where(intents.c.id == wish.intent_id)) or "")
+        except Retryable:
+            # The database is gone on purpose; who asks, asks again.
+            return ""
 
     def _collect(self, account: AccountRef, running: frozenset[str]) -> Evidence:
         log = self.site.log(account)
@@ -257,7 +263,7 @@ class Run:
             stated = connection.execute(select(intents).where(intents.c.account_id == account.account_id)).all()
         return Evidence(
             admitted=log.admitted,
-            venue_fills=log.fills,
+            venue_fills=log.on_the_wall(*self.skew),
             open_orders=log.working,
             positions=log.positions,
             rows=rows,

@@ -27,6 +27,11 @@ class VenueLog:
     working: Log
     positions: dict[str, Decimal]
 
+    def on_the_wall(self, since_ms: float, offset_ms: int) -> Log:
+        """The fills by the wall's clock, which orders carry: fills carry the venue's, shifted since an instant."""
+        late = {order["oid"] for order in self.admitted if order["time"] >= since_ms}
+        return [{**row, "time": row["time"] - offset_ms * (row["oid"] in late)} for row in self.fills]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
