@@ -39,6 +39,7 @@ class Side:
     """One side of the simulated book: the full levels from a best price on, how much is gone and was after the last taker."""
 
     levels: tuple[Level, ...] | None = None
+    front: Level | None = None
     best: Decimal = ZERO
     mid: Decimal = ZERO
     shown: tuple[Level, ...] | None = None
@@ -84,7 +85,7 @@ class Liquidity:
         """Make the book deeper or thinner; what is gone shrinks along, and new depth comes in whole."""
         scale = max(scale, THINNEST)
         for side in (self.bids, self.asks):
-            side.best, side.mid, side.levels = ZERO, ZERO, None
+            side.best, side.mid, side.levels, side.front = ZERO, ZERO, None, None
             part = min(scale / self.scale, Decimal(1))
             side.taken, side.hole = side.taken * part, side.hole * part
         self.scale = scale
@@ -116,8 +117,10 @@ class Liquidity:
         if side.levels is not None:
             return side.levels[0] if side.levels else None
         # Nearly every call wants the best of a side of which nothing is gone: the levels behind it need not be made.
-        (_, usd), *_ = ladder_of(self.curve, self._spacing(side.best))
-        return Level(px=side.best, sz=self._size(usd, side.best))
+        if side.front is None:
+            (_, usd), *_ = ladder_of(self.curve, self._spacing(side.best))
+            side.front = Level(px=side.best, sz=self._size(usd, side.best))
+        return side.front
 
     def take(self, sz: Decimal, *, is_bid: bool, now_ms: int) -> None:
         """Remove a size from the front of a side."""
@@ -179,7 +182,7 @@ class Liquidity:
         off = self.lean_bp(now_ms) + (-1 if is_bid else 1) * self.curve.half_spread_bp
         best = self.tick(self.mid * (1 + Decimal(off) * BP), is_bid=is_bid)
         if best != side.best:
-            side.best, side.levels = best, None
+            side.best, side.levels, side.front = best, None, None
         # A book that leans moves by itself: it has to be looked at again.
         side.mid = ZERO if self.balance else self.mid
 
