@@ -15,7 +15,6 @@ from paper.hyperliquid.ticking import tick
 DATA = Path(os.environ.get("HOLDFAST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 MINUTES = 1_440
 COINS = ("BTC", "ETH", "SOL")
-CORNERS = 4
 
 
 def replay_a_day() -> float:
@@ -38,6 +37,7 @@ def replay_a_day() -> float:
 
 def _pass_time(node: Node) -> None:
     start = node.venue.clock()
-    for step in range(MINUTES * CORNERS):
-        node.venue.clock = partial(int, start + step * 60_000 // CORNERS)
+    # Within a tick the engine looks at every corner of the bar that has passed.
+    for minute in range(MINUTES):
+        node.venue.clock = partial(int, start + minute * 60_000)
         tick(node)

@@ -20,9 +20,9 @@ OVERHANG = 3
 LIQUIDATE_EVERY = 4
 
 
-def update_prices(node: Node) -> None:
-    """Take mid, mark and index of every coin from the feed at the present market time."""
-    now = node.market_ms()
+def update_prices(node: Node, at: int | None = None) -> None:
+    """Take mid, mark and index of every coin from the feed at a market time, now by default."""
+    now = node.market_ms() if at is None else at
     for coin, market in node.venue.markets.items():
         mid = near_tick(node.feed.price(coin, now), node.venue.contracts[coin].tick)
         premium = Decimal(f"{node.feed.premium(coin, now):.10f}")
@@ -38,8 +38,11 @@ def tick(node: Node) -> None:
     if venue.settings.halted:
         return
     venue.begin_block()
-    update_prices(node)
     now = node.market_ms()
+    for moment in node.feed.passed(now):
+        update_prices(node, moment)
+        run_market(node)
+    update_prices(node)
     for coin, market in venue.markets.items():
         print_trades(venue, node.feed, market, now, partial(near_tick, tick=venue.contracts[coin].tick))
     run_market(node, with_liquidation=node.ticks % LIQUIDATE_EVERY == 0)

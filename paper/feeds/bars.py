@@ -119,6 +119,13 @@ class Series:
         seen = [bar.price(first), *corners, bar.price(min(last, 1.0))]
         return Bar(seen[0], max(seen), min(seen), seen[-1], bar.volume * (last - first))
 
+    def turns(self, start: int, end: int) -> list[int]:
+        """Return the corners of the bars within (start, end)."""
+        first, last = self.index_at(start), self.index_at(end)
+        opens = (self.opens_at(index) for index in range(first, last + 1))
+        corners = (at + self.bar_ms * part // 3 for at in opens for part in range(3))
+        return [at for at in corners if start < at < end]
+
     def prints(self, start: int, end: int) -> list[Print] | None:
         """Return nothing where nothing was traded, None where the trades of a bar may be made up."""
         del start

@@ -105,6 +105,19 @@ class EventSeries:
         bar = _bar(self, first, last)
         return bar.reversed() if is_back else bar
 
+    def turns(self, start: int, end: int) -> list[int]:
+        """Return the changes of the price within (start, end)."""
+        found: list[int] = []
+        at = start + 1
+        while at < end:
+            until = min(self.axis.turn_after(at), end)
+            low, _ = self.axis.at(at)
+            high, _ = self.axis.at(until - 1)
+            inside = self.times[bisect_left(self.times, min(low, high)) : bisect_right(self.times, max(low, high))]
+            found += sorted(at + abs(ms - low) for ms in inside)
+            at = until
+        return found
+
     def ladder(self, market_ms: int) -> Ladder | None:
         """Return the book or the best prices that were last seen; nobody offers anything in a gap."""
         recorded_ms, _ = self.axis.at(market_ms)

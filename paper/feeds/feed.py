@@ -13,6 +13,9 @@ from paper.feeds.errors import BadFeed
 from paper.feeds.source import Source
 
 HISTORY_BARS = 2_000
+# Below this, a price between two looks is hardly different; above so many moments a look takes longer than it stands for.
+UNSEEN_MS = 1_000
+MOST_MOMENTS = 60
 HOUR_MS = 3_600_000
 
 
@@ -59,6 +62,7 @@ class Feed:
     series: Mapping[str, Source]
     overlays: dict[str, list[Overlay]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    looked_ms: int | None = None
     printed_ms: dict[str, int] = field(default_factory=dict)
 
     def overlay_at(self, coin: str, market_ms: int) -> Overlay:
@@ -74,6 +78,14 @@ class Feed:
             return overlay.fixed
         plain = self.series[coin].price(market_ms)
         return plain if overlay.factor == 1.0 else Decimal(f"{float(plain) * overlay.factor:.10g}")
+
+    def passed(self, market_ms: int) -> list[int]:
+        """Return the moments since the last call that must be looked at, or fast market time would pass over lows and highs."""
+        since, self.looked_ms = self.looked_ms, market_ms
+        if since is None or market_ms - since < UNSEEN_MS:
+            return []
+        turns = sorted({at for source in self.series.values() for at in source.turns(since, market_ms)})
+        return turns[:: len(turns) // MOST_MOMENTS + 1]
 
     def jump(self, coin: str, px: Decimal, market_ms: int) -> None:
         """Set the price now; the series goes on from there with its own moves."""

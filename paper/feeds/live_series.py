@@ -108,6 +108,11 @@ class LiveSeries:
         _, px = before or after
         return Bar(px, px, px, px, 0.0)
 
+    def turns(self, start: int, end: int) -> list[int]:
+        """Return nothing: every price is looked at as it comes."""
+        del start, end
+        return []
+
     def ladder(self, market_ms: int) -> Ladder | None:
         """Return the live book; an empty one while the market is silent."""
         is_silent = market_ms - self.heard_ms > SILENT_MS

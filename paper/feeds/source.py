@@ -28,6 +28,10 @@ class Source(Protocol):
         """Return what happened in [start, end), which crosses no edge."""
         ...
 
+    def turns(self, start: int, end: int) -> list[int]:
+        """Return the market times within (start, end) between which the price goes straight or stands still."""
+        ...
+
     def ladder(self, market_ms: int) -> Ladder | None:
         """Return the book at a market time, None where none is known."""
         ...

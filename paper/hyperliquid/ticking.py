@@ -25,9 +25,9 @@ OVERHANG = 5
 PRUNE_EVERY = 40
 
 
-def update_prices(node: Node) -> None:
-    """Take mid, mark and oracle of every coin from the feed at the present market time."""
-    now = node.market_ms()
+def update_prices(node: Node, at: int | None = None) -> None:
+    """Take mid, mark and oracle of every coin from the feed at a market time, now by default."""
+    now = node.market_ms() if at is None else at
     for market in node.venue.perp_markets:
         coin = market.perp.coin
         decimals = market.perp.size_decimals
@@ -59,8 +59,11 @@ def tick(node: Node) -> None:
     if venue.settings.halted:
         return
     venue.begin_block()
-    update_prices(node)
     now = node.market_ms()
+    for moment in node.feed.passed(now):
+        update_prices(node, moment)
+        run_market(node)
+    update_prices(node)
     for market in venue.markets.values():
         print_trades(venue, node.feed, market, now, partial(tick_near, size_decimals=market.perp.tick_decimals))
     run_market(node, with_liquidation=node.ticks % 4 == 0)

@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 
 from paper.engine.instruments import tick_near
+from paper.engine.orders import Origin
+from paper.engine.placing import place
+from paper.engine.requests import ActionContext
 from paper.engine.tape import print_trades
 from paper.feeds.bars import Ladder, Print
 from paper.feeds.errors import BadFeed
 from paper.feeds.feed import Feed, MarketClock, open_feed
-from tests.unit.paper.builders import Desk
+from paper.hyperliquid.opening import Options, open_node
+from paper.hyperliquid.ticking import tick
+from tests.unit.paper.builders import ALICE, Desk, limit
 
 START = 1_795_000_020_000
 RECORDED = 1_700_000_000_000
@@ -209,3 +214,31 @@ def test_the_recorded_books_of_hyperliquid_are_a_feed() -> None:
     deals = feed.prints("BTC", START, START + 120_000)
     assert deals is not None
     assert len(deals) > 100
+
+
+def test_fast_market_time_passes_over_no_low(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{1_700_000_040 + 60 * n},100000,{100_000},{90_000 if n % 10 == 5 else 100_000},100000,1\n" for n in range(60)
+    )
+    (tmp_path / "BTC.csv").write_text("date,open,high,low,close,volume\n" + rows, encoding="utf-8")
+    node = open_node(Options(coins=("BTC",), feed=str(tmp_path / "{coin}.csv"), speed=600))
+    account = node.venue.open_account(ALICE)
+    account.cash = Decimal(100_000)
+    start = node.venue.clock()
+    node.venue.clock = lambda: start
+    tick(node)
+    place(node.venue, ActionContext(user=ALICE, origin=Origin(signer=ALICE)), limit("buy", "91000", "0.1"))
+    # A second of wall time is ten minutes here: the low of one of its bars is in between.
+    node.venue.clock = lambda: start + 1_000
+    tick(node)
+    assert node.venue.mark("BTC") > 99_000
+    assert [fill.px for fill in node.venue.books[ALICE].fills] == [Decimal(91_000)]
+    node.store.close()
+
+
+def test_the_moments_between_two_looks_are_the_turns_of_all_coins(tmp_path: Path) -> None:
+    feed = feed_of(written(tmp_path, book(0, 100, 102), book(5, 110, 112), book(10, 90, 92)))
+    assert feed.passed(START) == []
+    assert feed.passed(START + 900) == []
+    assert feed.passed(START + 16_000) == [START + 5_000, START + 10_000, START + 15_000]
+    assert len(feed.passed(START + 3_000_000)) <= 60
