@@ -16,6 +16,7 @@ from activities.syncing import AccountSync
 from domain.accounts import AccountRef, Portfolio
 from domain.errors import HoldfastError, Retryable
 from domain.fills import Fill
+from domain.orders import OrderState
 from domain.supervision import ShardReport, ShardRun
 from storage.base import Portfolios, Reconciliations
 from storage.journal import Journal
@@ -142,6 +143,7 @@ class Sightings:
 
     def _look_fully(self, account: AccountRef, seen: Seen) -> None:
         portfolio, fresh = self._parts.sync.sync_all(account)
+        self._tell_of_missing_triggers(account, portfolio)
         seen.full_at = self._parts.monotonic()
         reasons = (
             *self._by_fills(fresh),
@@ -155,6 +157,19 @@ class Sightings:
         seen.is_known = True
         self._count(fills=len(fresh))
         self._wake_for(account, reasons)
+
+    def _tell_of_missing_triggers(self, account: AccountRef, portfolio: Portfolio) -> None:
+        """Have the owner look whose stop a person has cancelled: its own next look may be minutes away."""
+        working = {name for order in portfolio.orders for name in (order.client_id, order.oid)}
+        missing = {
+            row.key.intent_id: None
+            for row in self._parts.books.ledger(account.account_id).live
+            if row.state == OrderState.WORKING.value
+            and not row.opening
+            and working.isdisjoint({row.client_id, row.oid})
+        }
+        for intent_id in missing:
+            self._parts.executions.fills_recorded(intent_id, ())
 
     def _save_summary(self, account: AccountRef, summary: Portfolio) -> None:
         """Carry the known orders over: the cheap request does not show them, and none of them has changed."""

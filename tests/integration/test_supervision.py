@@ -20,6 +20,7 @@ from domain.accounts import AccountRef
 from domain.days import Breaker
 from domain.limits import MODERATE
 from domain.supervision import BreakerReset, ReconcileOutcome, ReconcileRequest, ShardReport, ShardRun
+from domain.watch import ProtectRequest
 from runtime.secrets import KeyRing
 from storage.postgres.accounts import PostgresAccounts
 from storage.postgres.engine import transaction
@@ -209,6 +210,23 @@ def test_a_stream_event_makes_a_shard_look_soon(desk: FleetDesk) -> None:
     desk.tape.said = [StreamEvent(address=account.address, kind="fill"), StreamEvent(address="0xelse", kind="fill")]
     run_shard(desk)
     assert desk.metrics.counted.get("stream_wakes") == 1
+
+
+def test_the_owner_is_told_to_look_when_somebody_has_cancelled_its_stop(desk: FleetDesk) -> None:
+    """Its own next look at a quiet position is minutes away."""
+    account = desk.bench.account("kurt")
+    wish = desk.bench.wish(account, "one", protection=desk.bench.stop_at("ETH", "0.9"))
+    desk.bench.orders.place_order(desk.bench.approved(wish))
+    protect = ProtectRequest(intent=wish, protection=wish.protection)
+    assert desk.bench.positions.protect_position(protect).is_protected
+    run_shard(desk)
+    desk.workflows.filled.clear()
+    run_shard(desk)
+    assert desk.workflows.filled == []
+    stop = next(row for row in desk.bench.admitted(account) if row["status"] == "open")
+    desk.bench.paper.post("cancel", oid=stop["oid"])
+    run_shard(desk)
+    assert set(desk.workflows.filled) == {wish.intent_id}
 
 
 def test_a_shard_goes_on_when_the_venue_is_away(desk: FleetDesk) -> None:
