@@ -68,6 +68,8 @@ async def _halt_is_lost(run: Run) -> None:
 async def _look_at_all(run: Run) -> None:
     """Look at every account as the next round of the streams does: before it nothing opens in a new life of the database."""
     bench = run.stack.bench
+    # Its connections died with the server.
+    bench.engine.dispose()
     await asyncio.sleep((run.stack.settings.order_deadline + run.stack.settings.lookup_lag).total_seconds())
     with transaction(bench.engine) as connection:
         known = list(connection.scalars(select(accounts.c.id)))

@@ -9,33 +9,15 @@ from datetime import timedelta
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 
-from domain.agents import AgentConfig, AgentMode
 from domain.intents import Intent, IntentPhase
 from runtime.converter import ENCODING, KEY_ID
 from storage.postgres.agents import PostgresAgents
 from tests.faults.patience import patiently
 from tests.faults.run import Run
-from tests.faults.stops import intents_of
-from tests.stack.trading import LOOSE
+from tests.faults.stops import intents_of, new_agent
 from workflows import attributes, ids
 from workflows.user_agent.messages import UserAgentInput
 from workflows.user_agent.workflow import UserAgentWorkflow
-
-
-def new_agent(run: Run, cycle_every: timedelta = timedelta(seconds=1)) -> AgentConfig:
-    """Describe an agent that opens at once and holds for long."""
-    return AgentConfig(
-        agent_id=str(uuid.UUID(int=run.rng.getrandbits(128))),
-        user_id=run.account.user_id,
-        account_id=run.account.account_id,
-        venue=run.account.venue,
-        adviser="trend",
-        coins=("ETH",),
-        mode=AgentMode.LIVE,
-        cycle_every=cycle_every,
-        limits=LOOSE,
-        settings={"eager": "true", "hold_cycles": "400", "stop_atr": "6", "profit_atr": "8", "conviction": "0.2"},
-    )
 
 
 async def wedged_intent(run: Run) -> None:

@@ -129,9 +129,9 @@ async def _status(handle: WorkflowHandle[Any, Any]) -> IntentStatus:
     return await patiently(lambda: handle.query(TradeIntentWorkflow.status, rpc_timeout=timedelta(seconds=10)))
 
 
-async def agent_rolls(run: Run) -> None:
-    """Case 26: an agent that continues as new after each cycle keeps its open intent, and can still close it."""
-    config = AgentConfig(
+def new_agent(run: Run, cycle_every: timedelta = timedelta(seconds=1)) -> AgentConfig:
+    """Describe an agent that opens at once and holds for long."""
+    return AgentConfig(
         agent_id=str(uuid.UUID(int=run.rng.getrandbits(128))),
         user_id=run.account.user_id,
         account_id=run.account.account_id,
@@ -139,10 +139,15 @@ async def agent_rolls(run: Run) -> None:
         adviser="trend",
         coins=("ETH",),
         mode=AgentMode.LIVE,
-        cycle_every=timedelta(seconds=1),
+        cycle_every=cycle_every,
         limits=LOOSE,
         settings={"eager": "true", "hold_cycles": "400", "stop_atr": "6", "profit_atr": "8", "conviction": "0.2"},
     )
+
+
+async def agent_rolls(run: Run) -> None:
+    """Case 26: an agent that continues as new after each cycle keeps its open intent, and can still close it."""
+    config = new_agent(run)
     agents = PostgresAgents(run.stack.bench.engine)
     await asyncio.to_thread(agents.add, config)
     await asyncio.to_thread(agents.activate, config.user_id, config.agent_id, active=True)
