@@ -7,7 +7,7 @@ from tests.contracts.paper_fapi.trader import BASE, Trader, key_trader, wallet_t
 from tests.contracts.rigs.server import PaperServer
 
 SETTINGS = {
-    "depth_scale": "1", "clock_offset_ms": 0, "halted": False, "trading_halted": False, "account_inactive": False,
+    "impact": "0", "depth_scale": "1", "clock_offset_ms": 0, "halted": False, "trading_halted": False, "account_inactive": False,
     "futures_disabled": False, "cancel_is_found": True, "second_close": "refuse", "algo_child_client_id": "same",
     "close_position_when_flat": "keep", "duplicate_client_id": "reject",
 }  # fmt: skip
