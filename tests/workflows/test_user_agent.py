@@ -149,11 +149,20 @@ async def test_intents_outlive_the_roll_and_report_to_the_new_run(time_skipping:
     assert [request.cycle for request in fakes.requests[:3]] == [1, 2, 3]
 
 
+async def after_first_cycle(handle: WorkflowHandle[Any, Any]) -> None:
+    """Wait until the agent has the outcome, and not only until the activity was asked for it."""
+
+    async def has_its_outcome() -> bool:
+        return (await report(handle)).note == "hold"
+
+    await until(has_its_outcome)
+
+
 async def test_a_pause_begins_no_cycle_and_a_resume_goes_on(time_skipping: WorkflowEnvironment) -> None:
     fakes = FleetFakes()
     async with fleet(time_skipping, fakes):
         handle = await start(time_skipping, UserAgentInput(config=an_agent()))
-        await until(lambda: len(fakes.requests) == 1)
+        await after_first_cycle(handle)
         await handle.signal("pause")
         await handle.signal("pause", Reason(text="lunch", by="me"))
         await time_skipping.sleep(MINUTE * 5)
@@ -321,7 +330,7 @@ async def test_a_reconfiguration_takes_effect_with_the_next_cycle(time_skipping:
     fakes = FleetFakes()
     async with fleet(time_skipping, fakes):
         handle = await start(time_skipping, UserAgentInput(config=an_agent()))
-        await until(lambda: len(fakes.requests) == 1)
+        await after_first_cycle(handle)
         changed = an_agent(coins=("ETH", "SOL"), cycle_every=timedelta(minutes=2))
         answer = await handle.execute_update(UserAgentWorkflow.reconfigure, Reconfigure(config=changed))
         moved = Reconfigure(config=an_agent(account_id="other"))
