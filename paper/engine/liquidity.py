@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 
-from paper.engine.depth import Depth, depth_of, ladder_of
+from paper.engine.depth import FARTHEST_BP, Depth, depth_of, ladder_of
 from paper.engine.instruments import Perp, price_step, tick_down, tick_up
 from paper.feeds.bars import Ladder
 
@@ -137,7 +137,8 @@ class Liquidity:
         balance = self._balance_at(now_ms)
         if not balance:
             return 0.0
-        reached = self.impact * self.curve.reached_by(abs(balance))
+        # A trade in a book made thin weighs as much as one of a thousand times its size: without an end prices reach zero.
+        reached = min(self.impact * self.curve.reached_by(abs(balance)), FARTHEST_BP)
         return reached if balance > 0 else -reached
 
     def _balance_at(self, now_ms: int) -> float:

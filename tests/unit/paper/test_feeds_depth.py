@@ -177,3 +177,13 @@ def test_nobody_earns_by_moving_the_book(parts: list[int], wait: int) -> None:
     fees = desk.venue.fee_income
     # Even without the fees.
     assert desk.venue.accounts[ALICE].cash + fees < start
+
+
+@pytest.mark.parametrize("is_bid", [True, False])
+def test_trades_in_a_book_without_depth_do_not_carry_its_prices_to_zero(*, is_bid: bool) -> None:
+    liquidity = book_of()
+    liquidity.rescale(Decimal(0))
+    liquidity.take(Decimal(5), is_bid=is_bid, now_ms=NOW)
+    liquidity.rescale(Decimal(1))
+    # Two percent is where the curve of the book ends.
+    assert Decimal("0.97") < best(liquidity, is_bid=True) / Decimal(97_000) < Decimal("1.03")
