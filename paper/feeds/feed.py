@@ -101,6 +101,9 @@ class Feed:
         while overlays and overlays[-1].from_ms >= overlay.from_ms:
             overlays.pop()
         overlays.append(overlay)
+        # What the price did before it was moved by hand is over: nobody's order may meet it any more.
+        if self.looked_ms is not None:
+            self.looked_ms = max(self.looked_ms, overlay.from_ms)
 
     def premium(self, coin: str, market_ms: int) -> float:
         """Return the average premium of the hour in which a market time lies."""

@@ -242,3 +242,10 @@ def test_the_moments_between_two_looks_are_the_turns_of_all_coins(tmp_path: Path
     assert feed.passed(START + 900) == []
     assert feed.passed(START + 16_000) == [START + 5_000, START + 10_000, START + 15_000]
     assert len(feed.passed(START + 3_000_000)) <= 60
+
+
+def test_what_the_price_did_before_it_was_held_by_hand_is_not_looked_at_afterwards(tmp_path: Path) -> None:
+    feed = feed_of(written(tmp_path, book(0, 100, 102), book(5, 110, 112), book(10, 90, 92)))
+    feed.passed(START)
+    feed.freeze("BTC", Decimal(60), START + 7_000)
+    assert [feed.price("BTC", at) for at in feed.passed(START + 16_000)] == [Decimal(60)] * 2
