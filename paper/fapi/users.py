@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from string import ascii_letters
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,8 +27,9 @@ class User:
 
     @property
     def alias(self) -> str:
-        """A code of the account that never changes and tells nothing."""
-        return hashlib.sha256(b"alias/" + self.name.encode()).hexdigest()[:8]
+        """A code of the account that never changes and tells nothing; of letters, as the venue's are."""
+        digest = hashlib.sha256(b"alias/" + self.name.encode()).digest()
+        return "".join(ascii_letters[byte % len(ascii_letters)] for byte in digest[:8])
 
 
 @dataclass(slots=True, kw_only=True)
