@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import activity
 
@@ -10,11 +10,12 @@ from activities.approvals import Approving
 from activities.beating import beating
 from activities.cancellation import Cancellation
 from activities.errors import translated
+from activities.protection import Protecting
 from activities.resolution import Resolution
 from activities.submission import Submission
 from domain.approvals import ApprovalRequest, Opening
 from domain.errors import Refused, Retryable
-from domain.intents import IntentPhase
+from domain.intents import Intent, IntentPhase
 from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState
 from storage.journal import Intents, Journal
 
@@ -32,6 +33,7 @@ class OrderActivities:
         submission: Submission,
         resolution: Resolution,
         cancellation: Cancellation,
+        protecting: Protecting,
         journal: Journal,
         intents: Intents,
     ) -> None:
@@ -39,6 +41,7 @@ class OrderActivities:
         self._submission = submission
         self._resolution = resolution
         self._cancellation = cancellation
+        self._protecting = protecting
         self._journal = journal
         self._intents = intents
 
@@ -46,11 +49,20 @@ class OrderActivities:
     @beating
     @translated
     def open_order(self, request: ApprovalRequest) -> Opening:
-        """Have an opening step approved and place it, each once however often this is retried: both stand in the journal."""
+        """Have an opening step approved and place it, each once however often this is retried: both stand in the journal.
+
+        What fills at once is protected here, before anything is shown or answered.
+        """
         approval = self._approving.approve(request)
         if approval.order is None:
             return Opening(code=approval.code, reason=approval.reason)
-        return Opening(ack=self.place_order(approval.order))
+        ack = self._submission.submit(approval.order)
+        protected_at = self._protect(request.intent, ack)
+        if protected_at is not None and ack.state is OrderState.DONE:
+            self._intents.mark_protected(request.intent.intent_id, protected_at)
+            return Opening(ack=ack, is_protected=True)
+        self._show(approval.order, ack)
+        return Opening(ack=ack)
 
     @activity.defn
     @translated
@@ -74,6 +86,9 @@ class OrderActivities:
         if ack.state in _UNSETTLED:
             # The wait is the retry: nothing is resent, and a crash of this worker loses nothing.
             raise Retryable("outcome_unknown", f"{key} is {ack.state}: {ack.reason}", retry_after=_POLL)
+        view = self._intents.view(key.intent_id) if ack.filled_size > 0 else None
+        if view is not None:
+            self._protect(view.intent, ack)
         return ack
 
     @activity.defn
@@ -91,6 +106,10 @@ class OrderActivities:
         if not ack.is_terminal:
             raise Retryable("cancel_pending", f"{key} is still {ack.state}.", retry_after=_POLL)
         return ack
+
+    def _protect(self, intent: Intent, ack: OrderAck) -> datetime | None:
+        """Protect what an opening order has filled as soon as that is known; when it was, or None for the owner to do it."""
+        return self._protecting.protect_at_once(intent, intent.protection) if ack.filled_size > 0 else None
 
     def _look(self, key: OrderKey) -> OrderAck:
         row = self._journal.order(key)

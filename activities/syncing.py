@@ -73,16 +73,20 @@ class AccountSync:
     def _tell_owners(self, account: AccountRef, fresh: tuple[Fill, ...]) -> None:
         if self._executions is None:
             return
+        news: dict[str, tuple[Fill, ...]] = {}
         for coin in sorted({fill.coin for fill in fresh}):
             owner = self._intents.owner(account.account_id, coin)
             fills = tuple(fill for fill in fresh if fill.coin == coin)
-            trade_ids = tuple(fill.trade_id for fill in fills)
             # What the answer to its opening order has told an owner is no news: a look would cost it an activity for each fill.
-            if owner and not self._intents.knows(owner, account.account_id, trade_ids):
-                # First of all: a worker that stands still swallows the tasks of the owner until the server gives them up.
-                if self._guard is not None:
-                    self._guard.guard(owner, fills)
-                self._tell(owner, trade_ids)
+            if owner and not self._intents.knows(owner, account.account_id, tuple(fill.trade_id for fill in fills)):
+                news[owner] = fills
+        # Every stop before any word: a worker that stands still swallows the tasks of the owner until the server gives them up,
+        # and a server that stands still keeps whoever tells it something for as long as a call may take.
+        if self._guard is not None:
+            for owner, fills in news.items():
+                self._guard.guard(owner, fills)
+        for owner, fills in news.items():
+            self._tell(owner, tuple(fill.trade_id for fill in fills))
 
     def _tell(self, owner: str, trade_ids: tuple[str, ...]) -> None:
         try:

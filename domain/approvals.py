@@ -31,8 +31,12 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """What came of a step that wanted to open: the order's outcome, or the code and sentence of risk's refusal."""
+    """What came of a step that wanted to open: the order's outcome, or the code and sentence of risk's refusal.
+
+    `is_protected` says that the intent's own protection works already for all that filled.
+    """
 
     ack: OrderAck | None = None
     code: str = ""
     reason: str = ""
+    is_protected: bool = False

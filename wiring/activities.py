@@ -123,6 +123,7 @@ class Assembly:
             submission=self._fence.submission,
             resolution=self._fence.resolution,
             cancellation=self._fence.cancellation,
+            protecting=self._fence.protecting,
             journal=self._books.journal,
             intents=self._books.intents,
         )

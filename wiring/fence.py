@@ -140,6 +140,7 @@ def fence_of(ground: Ground, books: Books) -> Fence:
             fills=books.fills,
             intents=books.intents,
             executions=ground.executions,
+            guard=protecting,
         ),
     )
 

@@ -25,7 +25,7 @@ URGENT = Priority(priority_key=2)
 NORMAL = Priority(priority_key=3)
 BACKGROUND = Priority(priority_key=5)
 
-_MISSED = timedelta(seconds=4)
+_MISSED = timedelta(seconds=3)
 """Silence after which an activity's worker counts as dead; activities beat each second."""
 
 _QUICK = RetryPolicy(

@@ -270,6 +270,7 @@ def bench(
             submission=fence.submission,
             resolution=fence.resolution,
             cancellation=fence.cancellation,
+            protecting=fence.protecting,
             journal=books.journal,
             intents=books.intents,
         ),

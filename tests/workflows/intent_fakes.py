@@ -86,6 +86,7 @@ class IntentFakes:
 
     approve: Callable[[ApprovalRequest], Approval] = lambda request: Approval(order=approved(request))
     place: Callable[[ApprovedOrder], OrderAck] = lambda order: filled(order.key)
+    protects_at_once: bool = False
     forbid: Callable[[ApprovalRequest], bool] = lambda _: False
     resolve: Callable[[OrderKey], OrderAck] = filled
     cancel: Callable[[OrderKey], OrderAck] = lambda key: ended(key, OrderState.DONE)
@@ -118,7 +119,7 @@ class IntentFakes:
             if approval.order is None:
                 return Opening(code=approval.code, reason=approval.reason)
             self.asked.append(("place", approval.order))
-            return Opening(ack=self.place(approval.order))
+            return Opening(ack=self.place(approval.order), is_protected=self.protects_at_once)
 
         @activity.defn
         def forbid_opening(request: ApprovalRequest) -> bool:

@@ -11,12 +11,12 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from domain.approvals import Approval, ApprovalRequest
-from domain.intents import IntentPhase
+from domain.intents import IntentPhase, Protection
 from domain.money import Price
 from domain.orders import OrderState
 from domain.watch import PositionReview
 from tests.workflows.intent_fakes import IntentFakes, a_wish, approved, ended
-from tests.workflows.test_trade_intent import EMPTY, LIMIT, fleet, in_phase, start, until
+from tests.workflows.test_trade_intent import EMPTY, FLAT, LIMIT, fleet, in_phase, start, until
 from workflows.trade_intent.messages import Amendment, TradeIntentInput
 from workflows.trade_intent.workflow import TradeIntentWorkflow
 
@@ -116,3 +116,30 @@ async def test_an_amended_limit_is_cancelled_and_placed_anew(time_skipping: Work
     placed = [argument for name, argument in fakes.asked if name == "approve"]
     assert [request.step for request in placed] == ["open", "open.2"]
     assert placed[1].intent == replace(placed[0].intent, policy=replace(LIMIT, limit_px=better))
+
+
+async def test_a_fill_that_came_back_protected_is_not_protected_again(time_skipping: WorkflowEnvironment) -> None:
+    fakes = IntentFakes(protects_at_once=True, review=lambda _: FLAT)
+    async with fleet(time_skipping, fakes):
+        handle = await start(time_skipping, TradeIntentInput(intent=a_wish()))
+        await in_phase(handle, IntentPhase.PROTECTED)
+        await handle.signal("fill_recorded")
+        report = await handle.result()
+    assert report.phase is IntentPhase.CLOSED
+    assert fakes.names() == ["approve", "place", "review", "finish"]
+
+
+async def test_a_stop_that_was_amended_meanwhile_is_brought_to_the_venue(time_skipping: WorkflowEnvironment) -> None:
+    stuck = Stuck()
+    fakes = IntentFakes(approve=stuck, protects_at_once=True, review=lambda _: FLAT)
+    higher = Price(Decimal(95_000))
+    async with fleet(time_skipping, fakes):
+        handle = await start(time_skipping, TradeIntentInput(intent=a_wish()))
+        await until(stuck.entered.is_set)
+        changed = Protection(stop_px=higher)
+        progress = await handle.execute_update(TradeIntentWorkflow.amend, Amendment(stop_px=higher))
+        assert progress.stop_px == changed.stop_px
+        stuck.go.set()
+        await until(lambda: "protect" in fakes.names())
+        await handle.result()
+    assert fakes.last("protect").protection == changed

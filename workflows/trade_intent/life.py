@@ -137,6 +137,12 @@ class IntentLife:
         if phase in wording.SHOWN:
             workflow.upsert_search_attributes([attributes.PHASE.value_set(phase)])
 
+    def _show_filled(self, *, is_protected: bool) -> None:
+        """Show a fill, and that it is protected where it is by the prices in force."""
+        self._show(IntentPhase.FILLED)
+        if is_protected and self._protection == self._intent.protection:
+            self._show(IntentPhase.PROTECTED)
+
     def _end(self, phase: IntentPhase, code: str, reason: str) -> None:
         self._progress = replace(self._progress, phase=require_transition(self._progress.phase, phase))
         self._code, self._reason = code, reason

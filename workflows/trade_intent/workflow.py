@@ -61,7 +61,7 @@ class TradeIntentWorkflow(IntentLife):
                 self._end(wording.phase_of_refusal(opening.code), opening.code, opening.reason)
                 return
             if not self._may_place_again(ack):
-                self._take(ack)
+                self._take(ack, is_protected=opening.is_protected)
                 return
             self._progress = replace(self._progress, resends_used=self._progress.resends_used + 1)
 
@@ -134,14 +134,14 @@ class TradeIntentWorkflow(IntentLife):
         self._unknown_since = None
         return Opening(ack=settled)
 
-    def _take(self, ack: OrderAck) -> None:
+    def _take(self, ack: OrderAck, *, is_protected: bool) -> None:
         """Turn the outcome of the opening order into a phase."""
         self._progress = replace(self._progress, filled_size=ack.filled_size, average_px=ack.average_px)
         match ack.state:
             case OrderState.WORKING:
                 self._show(IntentPhase.WORKING)
             case OrderState.DONE if ack.filled_size > 0:
-                self._show(IntentPhase.FILLED)
+                self._show_filled(is_protected=is_protected)
             case OrderState.DONE:
                 # It ended without a known fill; a fill may still become visible, so the holder looks before it ends.
                 self._show(IntentPhase.WORKING, ack.code, ack.reason)

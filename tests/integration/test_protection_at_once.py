@@ -1,0 +1,202 @@
+"""A fill is protected by the activity that learns of it, before its owner is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from activities.positions import PositionActivities
+from domain.accounts import AccountRef, Portfolio
+from domain.approvals import ApprovalRequest, Opening
+from domain.errors import Refused
+from domain.intents import Intent, IntentPhase, Protection
+from domain.orders import LIVE_STATES, OrderKey, OrderState, TriggerKind
+from domain.watch import CloseOrder, FinishRequest, ProtectRequest, ReviewRequest
+from runtime.secrets import KeyRing
+from tests.integration.test_positions import opened, retried, triggers
+from tests.stack.paper import Paper
+from tests.stack.trading import Bench, bench
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
+    with Paper(tmp_path_factory.mktemp("paper")) as started:
+        yield started
+
+
+@pytest.fixture
+def desk(paper: Paper, database: str, tmp_path: Path, keys: KeyRing) -> Iterator[Bench]:
+    made = bench(paper, database, tmp_path, keys)
+    yield made
+    paper.clear_faults()
+    made.close()
+
+
+def open_with_stop(desk: Bench, name: str, fault: str = "", step: str = "") -> tuple[Intent, Opening]:
+    intent = desk.wish(desk.account(name), "one", protection=desk.stop_at("ETH", "0.9"))
+    if fault:
+        cloid = f"0x{OrderKey(intent_id=intent.intent_id, step=step).client_id}"
+        desk.paper.fault("exchange", fault, match={"cloid": cloid}, rate=1, count=1)
+    return intent, desk.orders.open_order(request_of(intent))
+
+
+def request_of(intent: Intent) -> ApprovalRequest:
+    now = datetime.now(UTC)
+    return ApprovalRequest(intent=intent, step="open", decided_at=now, not_after=now + timedelta(seconds=30))
+
+
+def phase(desk: Bench, intent: Intent) -> IntentPhase:
+    view = desk.books.intents.view(intent.intent_id)
+    assert view is not None
+    return view.phase
+
+
+def stops(desk: Bench, intent: Intent) -> list[tuple[str, OrderState]]:
+    rows = desk.books.journal.orders_of(intent.intent_id)
+    return [(row.key.step, row.state) for row in rows if row.key.step.startswith("protect.")]
+
+
+def test_a_fill_has_its_stop_when_the_opening_is_answered(desk: Bench) -> None:
+    intent, opening = open_with_stop(desk, "anna")
+    assert opening.is_protected
+    (trigger,) = triggers(desk, intent)
+    assert Decimal(trigger["triggerPx"]) == intent.protection.stop_px
+    assert phase(desk, intent) is IntentPhase.PROTECTED
+
+
+def test_an_owner_that_protects_as_well_and_an_opening_that_is_retried_add_no_stop(desk: Bench) -> None:
+    intent, _ = open_with_stop(desk, "berta")
+    assert desk.orders.open_order(request_of(intent)).is_protected
+    retried(lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=intent.protection)))
+    assert stops(desk, intent) == [("protect.sl.1", OrderState.WORKING)]
+    assert len(triggers(desk, intent)) == 1
+
+
+def test_both_prices_are_placed(desk: Bench) -> None:
+    wanted = Protection(stop_px=desk.stop_at("ETH", "0.9").stop_px, take_profit_px=desk.stop_at("ETH", "1.1").stop_px)
+    intent = desk.wish(desk.account("bruno"), "one", protection=wanted)
+    assert desk.orders.open_order(request_of(intent)).is_protected
+    assert sorted(step for step, _ in stops(desk, intent)) == ["protect.sl.1", "protect.tp.1"]
+
+
+def test_an_opening_whose_answer_is_lost_is_protected_as_soon_as_it_is_known(desk: Bench) -> None:
+    intent, opening = open_with_stop(desk, "clara", fault="execute_then_drop", step="open")
+    if not opening.is_protected:
+        key = OrderKey(intent_id=intent.intent_id, step="open")
+        assert retried(lambda: desk.orders.resolve_order(key)).filled_size > 0
+    assert len(triggers(desk, intent)) == 1
+
+
+def test_a_fill_that_a_look_finds_is_protected_by_the_look(desk: Bench) -> None:
+    intent = opened(desk, "conny", protection=desk.stop_at("ETH", "0.9"))
+    assert triggers(desk, intent) == []
+    desk.orders.resolve_order(OrderKey(intent_id=intent.intent_id, step="open"))
+    assert len(triggers(desk, intent)) == 1
+
+
+def test_a_stop_whose_answer_is_lost_works_once(desk: Bench) -> None:
+    intent, _ = open_with_stop(desk, "dora", fault="execute_then_drop", step="protect.sl.1")
+    retried(lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=intent.protection)))
+    assert len(triggers(desk, intent)) == 1
+
+
+def test_a_stop_that_was_never_sent_is_sent_anew(desk: Bench) -> None:
+    intent, _ = open_with_stop(desk, "doris", fault="drop", step="protect.sl.1")
+    retried(lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=intent.protection)))
+    assert len(triggers(desk, intent)) == 1
+
+
+def test_a_stop_beyond_the_mark_is_left_to_the_owner_who_closes(desk: Bench) -> None:
+    intent, beyond = opened(desk, "emma"), desk.stop_at("ETH", "1.1")
+    assert desk.fence.protecting.protect_at_once(intent, beyond) is None
+    report = retried(lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=beyond)))
+    assert report.close_now
+
+
+class LateSync:
+    """Reads the account after an attempt that slept has placed its stop: the worst moment, between the two looks of an end."""
+
+    def __init__(self, desk: Bench, intent: Intent) -> None:
+        self._desk = desk
+        self._intent = intent
+        self.placed = False
+
+    def sync(self, account: AccountRef) -> Portfolio:
+        venue, _ = self._desk.fence.holdings.place(self._intent)
+        px = self._intent.protection.stop_px
+        assert px is not None
+        if not self.placed:
+            self._desk.fence.reducing.protect_first(venue, account, self._intent, TriggerKind.STOP_LOSS, px)
+        self.placed = True
+        return self._desk.fence.sync.sync(account)
+
+
+def test_a_stop_that_is_placed_while_its_intent_ends_is_cancelled_by_the_end(desk: Bench) -> None:
+    intent = opened(desk, "frida", protection=desk.stop_at("ETH", "0.9"))
+    late = LateSync(desk, intent)
+    ending = PositionActivities(
+        holdings=desk.fence.holdings,
+        protecting=desk.fence.protecting,
+        closing=desk.fence.closing,
+        intents=desk.books.intents,
+        sync=late,
+    )
+    retried(lambda: ending.finish_intent(FinishRequest(intent=intent, phase=IntentPhase.CLOSED)))
+    assert late.placed
+    assert stops(desk, intent)
+    assert all(state not in LIVE_STATES for _, state in stops(desk, intent))
+    assert triggers(desk, intent) == []
+
+
+def test_an_attempt_that_wakes_after_the_end_of_its_intent_places_no_stop(desk: Bench) -> None:
+    intent = opened(desk, "gerda", protection=desk.stop_at("ETH", "0.9"))
+    retried(lambda: desk.positions.close_position(CloseOrder(intent=intent)))
+    retried(lambda: desk.positions.finish_intent(FinishRequest(intent=intent, phase=IntentPhase.CLOSED)))
+    assert desk.fence.protecting.protect_at_once(intent, intent.protection) is None
+    assert stops(desk, intent) == []
+
+
+def test_a_close_of_an_ended_intent_is_not_refused_its_row(desk: Bench) -> None:
+    """Only triggers are bound to a living intent: nothing may stand in the way of a close."""
+    intent = opened(desk, "hanna", protection=desk.stop_at("ETH", "0.9"))
+    desk.books.intents.finish(intent, IntentPhase.CLOSED, code="", reason="")
+    venue, account = desk.fence.holdings.place(intent)
+    held, px = desk.fence.holdings.read(intent).held, intent.protection.stop_px
+    assert held is not None
+    assert px is not None
+    with pytest.raises(Refused, match="would protect nothing"):
+        desk.fence.reducing.protect_first(venue, account, intent, TriggerKind.STOP_LOSS, px)
+    assert desk.fence.reducing.close(venue, account, intent, held).state is OrderState.DONE
+
+
+def test_a_fill_that_the_streams_see_first_is_protected_by_the_sync(desk: Bench) -> None:
+    intent = opened(desk, "ida", protection=desk.stop_at("ETH", "0.9"))
+    # As the fill is found where its sender stands still: shown as approved, its answer not journaled.
+    desk.books.intents.show(intent.intent_id, IntentPhase.APPROVED)
+    desk.fence.sync.read_fills(desk.accounts.ref(intent.account_id))
+    assert stops(desk, intent) == [("protect.sl.1", OrderState.WORKING)]
+
+
+def test_the_sync_protects_nothing_for_a_trade_by_hand(desk: Bench) -> None:
+    intent = opened(desk, "jana", protection=desk.stop_at("ETH", "0.9"))
+    retried(lambda: desk.positions.review_position(ReviewRequest(intent=intent, protection=Protection())))
+    desk.books.intents.show(intent.intent_id, IntentPhase.APPROVED)
+    account = desk.accounts.ref(intent.account_id)
+    desk.paper.post("trade", user=account.address, coin="ETH", side="buy", sz="0.2")
+    assert desk.fence.sync.read_fills(account)
+    assert stops(desk, intent) == []
+
+
+def test_the_sync_protects_nothing_whose_close_has_begun(desk: Bench) -> None:
+    intent = opened(desk, "karla", protection=desk.stop_at("ETH", "0.9"))
+    venue, account = desk.fence.holdings.place(intent)
+    held = venue.accounts.summary(account).position("ETH")
+    assert held is not None
+    desk.fence.reducing.close(venue, account, intent, held)
+    desk.books.intents.show(intent.intent_id, IntentPhase.APPROVED)
+    assert len(desk.fence.sync.read_fills(account)) == 2
+    assert stops(desk, intent) == []
