@@ -1,5 +1,6 @@
 """Imports flow one way; what import-linter cannot see is read from the sources or from a fresh process."""
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import PACKAGES, ROOT, files, imports_any, shown
+from tests.architecture.sources import PACKAGES, ROOT, files, imports_any, shown, tree
 
 IO_LIBRARIES = (
     "alembic", "coincurve", "eth_account", "fastapi", "httpx", "hyperliquid", "psycopg", "requests", "sentry_sdk",
@@ -87,3 +88,50 @@ def test_workflows_and_domain_use_no_client_no_clock_and_no_chance_of_their_own(
     )
     found = {shown(file): names for file in files("workflows", "domain") if (names := imports_any(file, *banned))}
     assert found == {}
+
+
+CLOCKS = {"now", "utcnow", "today", "monotonic", "time_ns"}
+
+
+def _reads_a_clock(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=name)):
+            return name in CLOCKS and owner != "workflow"
+        case ast.Call(func=ast.Name(id="open" | "print" | "input")):
+            return True
+    return False
+
+
+def _is_shared_state(node: ast.AST) -> bool:
+    """Whether runs could see what another one left: rebound globals, and lists, dicts or sets of a module or a class."""
+    bodies = [node.body] if isinstance(node, (ast.Module, ast.ClassDef)) else []
+    values = [
+        statement.value for body in bodies for statement in body if isinstance(statement, (ast.Assign, ast.AnnAssign))
+    ]
+    mutable = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
+    return isinstance(node, (ast.Global, ast.Nonlocal)) or any(isinstance(value, mutable) for value in values)
+
+
+def _offences(source: ast.AST) -> list[str]:
+    found = (node for node in ast.walk(source) if _reads_a_clock(node) or _is_shared_state(node))
+    return [ast.unparse(node)[:80] for node in found]
+
+
+def test_workflow_files_read_no_clock_and_share_no_state_since_the_sandbox_does_not_load_them_for_each_run() -> None:
+    found = {shown(file): offences for file in files("workflows") if (offences := _offences(tree(file)))}
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "at = datetime.now(UTC)",
+        "day = date.today()",
+        "seen = {}",
+        "class Life:\n    seen: list[str] = []",
+        "def f():\n    global seen\n    seen = 1",
+        "print('here')",
+    ],
+)
+def test_a_clock_and_shared_state_would_be_found(source: str) -> None:
+    assert _offences(ast.parse(source))
