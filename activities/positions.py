@@ -58,6 +58,10 @@ class PositionActivities:
         newest = {kind: self._protecting.standing(holding, request.intent, kind, px) for kind, px in wanted.items()}
         missing = tuple(kind.value for kind, row in newest.items() if row is None or not holding.works(row))
         dropped = tuple(kind.value for kind, row in newest.items() if was_cancelled(row))
+        is_protected = bool(wanted) and not missing
+        if is_protected:
+            # Whoever learned of the fill has placed the stop; only its owner can say that it still stands.
+            self._intents.mark_protected(request.intent.intent_id, holding.venue_now)
         opening = holding.opening_rows
         return PositionReview(
             opening=opening[-1].ack if opening else None,
@@ -68,6 +72,7 @@ class PositionActivities:
             missing=missing,
             dropped=dropped,
             closed_by=holding.closed_by() if holding.is_flat else "",
+            is_protected=is_protected,
         )
 
     @activity.defn

@@ -73,8 +73,12 @@ class Protecting:
         if view is None or view.phase in TERMINAL_PHASES:
             return
         rows = self._holdings.rows(owner)
-        if all(row.terms.is_opening for row in rows) and self._are_of(rows, fills):
-            self.protect_at_once(view.intent, Protection(stop_px=view.stop_px, take_profit_px=view.take_profit_px))
+        if not all(row.terms.is_opening for row in rows) or not self._are_of(rows, fills):
+            return
+        wanted = Protection(stop_px=view.stop_px, take_profit_px=view.take_profit_px)
+        protected_at = self.protect_at_once(view.intent, wanted)
+        if protected_at is not None:
+            self._intents.mark_protected(owner, protected_at)
 
     def _are_of(self, rows: tuple[OrderRow, ...], fills: tuple[Fill, ...]) -> bool:
         """Whether orders made some of the fills. Where fills name no client ids, orders are looked up for their numbers."""

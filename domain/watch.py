@@ -24,7 +24,8 @@ class PositionReview:
     """How an intent stands at the venue. Sizes in base units; `opening` is its newest opening order.
 
     `is_flat` is proved, not merely seen: what was opened has been closed by journaled fills, or two looks apart show nothing.
-    `missing` names the protection (sl, tp) that is wanted and does not work; `dropped` that one of ours was cancelled by others.
+    `missing` names the protection (sl, tp) that is wanted and does not work; `dropped` that one of ours was cancelled by others;
+    `is_protected` says that there is a position and all that is wanted for it works.
     """
 
     opening: OrderAck | None = None
@@ -35,6 +36,7 @@ class PositionReview:
     missing: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     closed_by: str = ""
+    is_protected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,6 +176,7 @@ async def run_case(stack: Arena, planned: Planned, seed: int) -> Verdict:
             verdict.complain("notes", f"{type(failure).__name__}: {words}")
     for evidence in await run.evidence():
         verdict.add(judge(evidence))
+    run.leave_coins()
     for note in run.notes:
         verdict.complain("notes", note)
     if not verdict.is_clean:

@@ -28,6 +28,7 @@ from wiring.venues import HYPERLIQUID
 from workflows import attributes
 
 WORKERS = 2
+COINS = ("BTC", "ETH", "SOL", "HYPE", "BNB")
 ASTER_DEADLINE = "11"
 """Seconds. The venue admits a nonce for ten; less would be a fence that it does not keep."""
 
@@ -110,9 +111,17 @@ def _parts(home: Path, accounts: Mapping[str, int]) -> Iterator[Arena]:
     try:
         others = tuple(venue for venue in accounts if venue != HYPERLIQUID)
         with full_stack(
-            home / "stack", workers=0, temporal_address=address, venues=others, ASTER_DEADLINE_SECONDS=ASTER_DEADLINE
+            home / "stack",
+            workers=0,
+            temporal_address=address,
+            paper_options=("--coins", ",".join(COINS)),
+            venues=others,
+            ASTER_DEADLINE_SECONDS=ASTER_DEADLINE,
         ) as stack:
             sites = sites_of(stack.bench)
+            for site in sites.values():
+                # Runs share the markets: what one trades must not move the book in which another one rests.
+                site.paper.post("settings", impact="0")
             to_venue = {name: [Proxy(site.paper.port) for _ in range(WORKERS)] for name, site in sites.items()}
             to_server = [Proxy(int(address.rpartition(":")[2])) for _ in range(WORKERS)]
             proxies += [*chain(*to_venue.values()), *to_server]

@@ -11,6 +11,8 @@ from domain.orders import Side
 from tests.faults.run import SIZES, Run
 from tests.faults.stops import drained, halt_user
 
+JUMPING = "BNB"
+
 
 async def trade(run: Run, coin: str, side: Side, size: Decimal, **more: Any) -> None:
     """Trade by hand for this run's user."""
@@ -61,7 +63,8 @@ async def by_hand(run: Run) -> None:
 
 async def stop_beside_close(run: Run) -> None:
     """Case 29: the stop fires while the user's close is in flight, or during a halt; nothing flips, nothing sticks."""
-    wish = run.wish(coin="SOL", protection=run.stop_at("SOL", "0.97"))
+    await run.alone_on(JUMPING)
+    wish = run.wish(coin=JUMPING, protection=run.stop_at(JUMPING, "0.97"))
     await run.start(wish)
     await run.reach(wish, IntentPhase.PROTECTED)
     if run.rng.random() < 0.5:
@@ -71,20 +74,21 @@ async def stop_beside_close(run: Run) -> None:
         run.aim(wish, fault, step="close.1", seconds=run.rng.uniform(0.5, 2))
         await run.signal(wish, "close")
         await asyncio.sleep(run.rng.uniform(0, 0.6))
-    await move_price(run, "SOL", "0.96")
+    await move_price(run, JUMPING, "0.96")
     await run.reach(wish, IntentPhase.CLOSED)
-    if await asyncio.to_thread(held, run, "SOL"):
+    if await asyncio.to_thread(held, run, JUMPING):
         run.notes.append("a stop and a close together did not end flat")
 
 
 async def stop_too_late(run: Run) -> None:
     """Case 33: the mark passes the stop between fill and stop; or the fired stop meets a gap and fills in part."""
-    wish = run.wish(coin="SOL", protection=run.stop_at("SOL", "0.97"))
+    await run.alone_on(JUMPING)
+    wish = run.wish(coin=JUMPING, protection=run.stop_at(JUMPING, "0.97"))
     if run.rng.random() < 0.5:
         run.aim(wish, run.rng.choice(("delay", "drop")), step="protect.sl.1", seconds=run.rng.uniform(0.8, 1.5))
         await run.start(wish)
-        await run.until(lambda: held(run, "SOL") != 0, 60)
-        await move_price(run, "SOL", "0.96")
+        await run.until(lambda: held(run, JUMPING) != 0, 60)
+        await move_price(run, JUMPING, "0.96")
     else:
         await run.start(wish)
         await run.reach(wish, IntentPhase.PROTECTED)

@@ -28,21 +28,26 @@ async def resting(run: Run) -> tuple[Intent, int]:
     return wish, next(int(order["oid"]) for order in orders if order["status"] == "open" and not order["reduceOnly"])
 
 
-async def fill(run: Run, oid: int, fraction: float) -> None:
-    """Fill a part of a resting order."""
-    await asyncio.to_thread(run.paper.post, "fill", oid=oid, fraction=str(round(fraction, 3)))
+async def fill(run: Run, wish: Intent, oid: int, fraction: float) -> None:
+    """Fill a part of what still rests of an order: whole lots of the venue, one at least; nothing where it is full."""
+    orders = await asyncio.to_thread(run.paper.orders, run.site.owner(run.account))
+    left = next(Decimal(order["sz"]) for order in orders if order["oid"] == oid)
+    lot = run.site.lot(wish.coin)
+    piece = min(max(left * Decimal(str(fraction)) // lot * lot, lot), left)
+    if piece:
+        await asyncio.to_thread(run.paper.post, "fill", oid=oid, sz=f"{piece:f}")
 
 
 async def partial_fills(run: Run) -> None:
     """Case 9: a resting order fills in pieces, dust among them, with pauses of any length; then it is cancelled or full."""
     wish, oid = await resting(run)
     for _ in range(run.rng.randint(1, 5)):
-        await fill(run, oid, run.rng.choice((0.02, 0.1, 0.3, 0.5)))
+        await fill(run, wish, oid, run.rng.choice((0.02, 0.1, 0.3, 0.5)))
         await asyncio.sleep(run.rng.choice((0, 0.05, 0.3, 1)))
     if run.rng.random() < 0.5:
         await run.signal(wish, "cancel")
     else:
-        await fill(run, oid, 1)
+        await fill(run, wish, oid, 1)
     await run.reach(wish, IntentPhase.PROTECTED)
 
 
@@ -50,7 +55,7 @@ async def cancel_against_fill(run: Run) -> None:
     """Case 31: a cancel races with a fill of every fraction; afterwards the position is reduced by hand and closed."""
     wish, oid = await resting(run)
     fraction = run.rng.choice((0.01, 0.25, 0.5, 0.75, 0.99, 1))
-    first, second = run.signal(wish, "cancel"), fill(run, oid, fraction)
+    first, second = run.signal(wish, "cancel"), fill(run, wish, oid, fraction)
     pair: list[Any] = [first, second] if run.rng.random() < 0.5 else [second, first]
     await asyncio.gather(*pair, return_exceptions=True)
     await run.reach(wish, IntentPhase.PROTECTED, IntentPhase.CANCELLED)
@@ -67,7 +72,7 @@ async def late_cancel(run: Run) -> None:
     await run.signal(wish, "cancel")
     if run.rng.random() < 0.5:
         await asyncio.sleep(run.rng.uniform(0, 3))
-        await asyncio.gather(fill(run, oid, 0.5), return_exceptions=True)
+        await asyncio.gather(fill(run, wish, oid, 0.5), return_exceptions=True)
     await run.reach(wish, IntentPhase.PROTECTED, IntentPhase.CANCELLED)
 
 
@@ -105,12 +110,13 @@ async def approved_twice_then_terminated(run: Run) -> None:
 
 async def two_users_trade(run: Run) -> None:
     """Case 36: one user's market order takes another user's resting order; both keep the fill that has one trade id."""
-    coin, other = "ETH", await run.arena.account(run.account.venue)
+    coin, other = "HYPE", await run.arena.account(run.account.venue)
+    # In the middle of the spread a resting order is the best there is for everybody who sells the coin.
+    await run.alone_on(coin)
     run.crowd = [other]
     mark = run.site.mark(coin)
     run.undo.append(lambda: run.paper.post("price", coin=coin))
     held = await asyncio.to_thread(lambda: run.paper.post("price", coin=coin, px=str(mark), freeze=True))
-    # In the middle of the spread nobody else is better.
     policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=Price(Decimal(held["px"])), tif=TimeInForce.GTC)
     maker = await run.start(run.wish(coin=coin, policy=policy))
     await run.reach(maker, IntentPhase.WORKING, IntentPhase.PROTECTED)

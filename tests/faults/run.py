@@ -40,6 +40,9 @@ from workflows.account.messages import AccountInput, Wake
 from workflows.account.workflow import AccountWorkflow
 
 SIZES = {"BTC": Decimal("0.002"), "ETH": Decimal("0.02"), "SOL": Decimal("0.5")}
+"""What any case trades at any time, beside any other."""
+PRIVATE = {"HYPE": Decimal(2), "BNB": Decimal("0.1")}
+"""What only one run at a venue trades at a time: its book is frozen, or its price jumps."""
 _TERMINAL = ("CLOSED", "CANCELLED", "REFUSED", "EXPIRED", "FAILED")
 _RPC = timedelta(seconds=20)
 
@@ -58,6 +61,7 @@ class Run:
     drained_at: datetime | None = None
     notes: list[str] = field(default_factory=list)
     undo: list[Callable[[], object]] = field(default_factory=list)
+    coins: list[asyncio.Lock] = field(default_factory=list)
 
     @property
     def stack(self) -> FullStack:
@@ -80,7 +84,7 @@ class Run:
         given = {
             "intent_id": api_intent_id(self.account.user_id, str(uuid.UUID(int=self.rng.getrandbits(128)))),
             "coin": coin,
-            "size": Quantity(SIZES[coin]),
+            "size": Quantity((SIZES | PRIVATE)[coin]),
             "limits": replace(LOOSE, max_slippage=Decimal("0.05")),
             "protection": self.stop_at(coin, "0.85"),
             "decided_at": datetime.now(UTC),
@@ -92,6 +96,17 @@ class Run:
     def stop_at(self, coin: str, fraction: str) -> Protection:
         """A stop at a fraction of the mark of this run's venue."""
         return self.stack.bench.stop_at(coin, fraction, self.account.venue)
+
+    async def alone_on(self, coin: str) -> None:
+        """Have a coin of this venue to this run alone until it has been judged."""
+        lock = self.arena.place(f"{self.account.venue} {coin}")
+        await lock.acquire()
+        self.coins.append(lock)
+
+    def leave_coins(self) -> None:
+        """Let others have the coins of this run."""
+        while self.coins:
+            self.coins.pop().release()
 
     async def start(self, wish: Intent) -> Intent:
         """Start the workflow of an intent, however often that takes."""

@@ -63,6 +63,10 @@ class Site:
         """Return the mark of a coin."""
         return self.bench.venues.of(self.venue, "paper").market.mark(coin).mark_px
 
+    def lot(self, coin: str) -> Decimal:
+        """Return the smallest step of a coin's sizes."""
+        return self.bench.venues.of(self.venue, "paper").market.instrument(coin).lot
+
     def resting_px(self, coin: str) -> Decimal:
         """Return a price at which a buy rests; Binance and AsterDEX take none beyond 5 % of the mark."""
         away = "0.93" if self.is_hyperliquid else "0.965"

@@ -181,6 +181,18 @@ def test_a_fill_that_the_streams_see_first_is_protected_by_the_sync(desk: Bench)
     assert stops(desk, intent) == [("protect.sl.1", OrderState.WORKING)]
 
 
+def test_a_resting_order_that_fills_is_shown_as_protected_by_the_sync_and_by_the_look(desk: Bench) -> None:
+    intent = opened(desk, "ilse", protection=desk.stop_at("ETH", "0.9"))
+    desk.books.intents.show(intent.intent_id, IntentPhase.WORKING)
+    desk.fence.sync.read_fills(desk.accounts.ref(intent.account_id))
+    assert phase(desk, intent) is IntentPhase.PROTECTED
+    # The answer to the opening order may be shown later than that.
+    desk.books.intents.show(intent.intent_id, IntentPhase.WORKING)
+    review = ReviewRequest(intent=intent, protection=intent.protection)
+    assert retried(lambda: desk.positions.review_position(review)).is_protected
+    assert phase(desk, intent) is IntentPhase.PROTECTED
+
+
 def test_the_sync_protects_nothing_for_a_trade_by_hand(desk: Bench) -> None:
     intent = opened(desk, "jana", protection=desk.stop_at("ETH", "0.9"))
     retried(lambda: desk.positions.review_position(ReviewRequest(intent=intent, protection=Protection())))

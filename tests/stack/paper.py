@@ -76,7 +76,9 @@ class Paper:
     def post(self, path: str, **body: Any) -> Any:
         """Use a control endpoint."""
         answer = self._http.post(f"/control/{path}", json=body)
-        answer.raise_for_status()
+        if answer.is_error:
+            # What the exchange says of it is the part that helps.
+            raise httpx.HTTPStatusError(f"{path} {body}: {answer.text}", request=answer.request, response=answer)
         return answer.json()
 
     def fault(self, on: str, fault: str, **more: Any) -> None:

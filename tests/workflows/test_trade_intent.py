@@ -208,6 +208,19 @@ async def test_a_partial_fill_is_protected_while_the_rest_still_works(time_skipp
         assert await phase_of(handle) is IntentPhase.WORKING
 
 
+async def test_what_others_have_protected_is_shown_as_protected_and_not_protected_again(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    held = PositionReview(position_size=ONE, filled_size=ONE, is_protected=True)
+    fakes = IntentFakes(place=lambda order: ended(order.key, OrderState.WORKING), review=lambda _: held)
+    async with fleet(time_skipping, fakes):
+        handle = await start(time_skipping, TradeIntentInput(intent=a_wish(policy=LIMIT)))
+        await in_phase(handle, IntentPhase.WORKING)
+        await handle.signal("fill_recorded")
+        await in_phase(handle, IntentPhase.PROTECTED)
+    assert "protect" not in fakes.names()
+
+
 async def test_a_close_request_closes_the_position_and_tells_the_closer(time_skipping: WorkflowEnvironment) -> None:
     owner = IntentFakes(claim=lambda _: Ownership(owner="intent-1"))
     async with fleet(time_skipping, owner):

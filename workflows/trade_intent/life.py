@@ -143,6 +143,13 @@ class IntentLife:
         if is_protected and self._protection == self._intent.protection:
             self._show(IntentPhase.PROTECTED)
 
+    def _show_held(self, *, is_protected: bool) -> None:
+        """Show that an order that worked has filled, and that its position is protected, whoever has seen to that."""
+        if self._progress.phase is IntentPhase.WORKING:
+            self._show(IntentPhase.FILLED)
+        if is_protected and self._progress.phase is IntentPhase.FILLED:
+            self._show(IntentPhase.PROTECTED)
+
     def _end(self, phase: IntentPhase, code: str, reason: str) -> None:
         self._progress = replace(self._progress, phase=require_transition(self._progress.phase, phase))
         self._code, self._reason = code, reason

@@ -212,8 +212,8 @@ class TradeIntentWorkflow(IntentLife):
             await self._leave(review)
             return
         ended = review.opening is None or review.opening.is_terminal
-        if review.position_size and ended and self._progress.phase is IntentPhase.WORKING:
-            self._show(IntentPhase.FILLED)
+        if review.position_size and ended:
+            self._show_held(is_protected=review.is_protected)
         if review.dropped and self._progress.replaced >= 1:
             await self._calls.alarm_dropped(self._intent, review.dropped)
         elif review.position_size and review.missing:
