@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,39 +13,53 @@ from paper.engine.orders import Order
 
 @dataclass(slots=True)
 class RestingSide:
-    """One side; keys are (price, arrival) with bid prices negated, so that the best is always first."""
+    """One side: the prices, rising, and the orders at each in the order of their arrival."""
 
     is_bid: bool
-    keys: list[tuple[Decimal, int, int]] = field(default_factory=list)
-    places: dict[int, tuple[Decimal, int, int]] = field(default_factory=dict)
+    prices: list[Decimal] = field(default_factory=list)
+    # A plain dict that loses its first entries one by one is searched from its start each time.
+    queues: dict[Decimal, OrderedDict[int, None]] = field(default_factory=dict)
+    places: dict[int, Decimal] = field(default_factory=dict)
 
-    def add(self, order: Order, arrival: int) -> None:
+    def add(self, order: Order) -> None:
         """Queue an order behind the others at its price."""
-        key = (-order.limit_px if self.is_bid else order.limit_px, arrival, order.oid)
-        insort(self.keys, key)
-        self.places[order.oid] = key
+        px, oid = order.limit_px, order.oid
+        queue = self.queues.get(px)
+        if queue is None:
+            queue = self.queues[px] = OrderedDict()
+            insort(self.prices, px)
+        queue[oid] = None
+        self.places[oid] = px
 
     def remove(self, oid: int) -> None:
         """Take an order out, if it is there."""
-        key = self.places.pop(oid, None)
-        if key is not None:
-            del self.keys[bisect_left(self.keys, key)]
+        px = self.places.pop(oid, None)
+        if px is None:
+            return
+        queue = self.queues[px]
+        del queue[oid]
+        if not queue:
+            del self.queues[px]
+            del self.prices[bisect_left(self.prices, px)]
 
     def best(self) -> int | None:
         """Return the id of the first order."""
-        return self.keys[0][2] if self.keys else None
+        if not self.prices:
+            return None
+        return next(iter(self.queues[self.prices[-1 if self.is_bid else 0]]))
 
     def __iter__(self) -> Iterator[int]:
-        return (key[2] for key in tuple(self.keys))
+        """Yield the orders best first; whoever reads may take them out or stop long before the last."""
+        for px in self.prices[::-1] if self.is_bid else self.prices[:]:
+            yield from tuple(self.queues.get(px, ()))
 
 
 @dataclass(slots=True)
 class Book:
-    """Both sides; `arrivals` counts the placings, so that a restart can restore the queue by oid."""
+    """Both sides."""
 
     bids: RestingSide = field(default_factory=lambda: RestingSide(is_bid=True))
     asks: RestingSide = field(default_factory=lambda: RestingSide(is_bid=False))
-    arrivals: int = 0
 
     def side(self, *, is_buy: bool) -> RestingSide:
         """Return the side on which a buy or a sell rests."""
@@ -52,8 +67,7 @@ class Book:
 
     def add(self, order: Order) -> None:
         """Queue an order on its side."""
-        self.arrivals += 1
-        self.side(is_buy=order.is_buy).add(order, self.arrivals)
+        self.side(is_buy=order.is_buy).add(order)
 
     def remove(self, order: Order) -> None:
         """Take an order out, if it is there."""

@@ -31,7 +31,9 @@ def largest_market_orders(settings: Settings) -> list[tuple[int, Decimal]]:
 
 def largest_market_order(settings: Settings, max_leverage: int) -> Decimal:
     """Return the largest value of a market order in a coin (USD)."""
-    return next(value for leverage, value in largest_market_orders(settings) if max_leverage >= leverage)
+    if max_leverage >= TOP_LEVERAGE:
+        return settings.largest_market_order
+    return next(value for leverage, value in LARGEST_BELOW if max_leverage >= leverage)
 
 
 def check_caps(venue: PaperVenue, account: Account, order: Order) -> None:
@@ -59,7 +61,12 @@ def _check_tier(venue: PaperVenue, account: Account, market: Market, order: Orde
         return
     szi = account.szi(order.coin)
     after = abs(szi + (order.sz if order.is_buy else -order.sz))
-    allowed = [tier for tier in tiers if after * market.mark >= tier.lower_bound][-1].max_leverage
+    notional, reached = after * market.mark, tiers[0]
+    for tier in tiers[1:]:
+        if notional < tier.lower_bound:
+            break
+        reached = tier
+    allowed = reached.max_leverage
     if after > abs(szi) and venue.leverage(account, order.coin).value > allowed:
         text = "Order would cause position to exceed margin tier limit at current leverage"
         raise OrderRefused(text, Status.PERP_MAX_POSITION_REJECTED)

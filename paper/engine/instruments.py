@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from functools import cache
 
 MINIMUM_NOTIONAL = Decimal(10)
 SIGNIFICANT_FIGURES = 5
@@ -54,7 +55,7 @@ class Perp:
     @property
     def lot(self) -> Decimal:
         """The smallest step of a size."""
-        return Decimal(1).scaleb(-self.size_decimals)
+        return _step(self.size_decimals)
 
 
 def _tiers(*steps: tuple[int, int]) -> tuple[Tier, ...]:
@@ -90,10 +91,15 @@ def perp(coin: str, asset: int) -> Perp:
     )
 
 
+@cache
+def _step(decimals: int) -> Decimal:
+    return Decimal(1).scaleb(-decimals)
+
+
 def price_step(at: Decimal, size_decimals: int) -> Decimal:
     """Return the distance between valid prices near `at`: five figures, 6 - szDecimals decimals, integers always."""
     decimals = min(PERP_DECIMALS - size_decimals, SIGNIFICANT_FIGURES - 1 - at.adjusted())
-    return Decimal(1).scaleb(-max(decimals, 0))
+    return _step(max(decimals, 0))
 
 
 def is_on_tick(px: Decimal, size_decimals: int) -> bool:

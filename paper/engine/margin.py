@@ -26,6 +26,8 @@ class Extra:
 def cross_value(venue: PaperVenue, account: Account) -> Decimal:
     """Return the equity that backs cross positions."""
     positions = account.positions.values()
+    if not positions:
+        return account.cash
     return account.cash + sum((p.unrealized(venue.mark(p.coin)) for p in positions if p.is_cross), ZERO)
 
 
@@ -76,8 +78,11 @@ def required_margin(
     if extra is not None:
         key = (extra.coin, extra.is_buy)
         resting = resting | {key: resting.get(key, ZERO) + extra.sz}
-    coins = {*(coin for coin, _ in resting), *account.positions}
-    bound = sum((_coin_margin(venue, account, coin, resting) for coin in coins), ZERO)
+    coins = {coin for coin, _ in resting}
+    coins.update(account.positions)
+    bound = ZERO
+    for coin in coins:
+        bound += _coin_margin(venue, account, coin, resting)
     return bound + _spot_bids(venue, account) if account.is_unified else bound
 
 
@@ -108,13 +113,17 @@ def holds_margin(venue: PaperVenue, order: Order) -> bool:
 
 
 def _coin_margin(venue: PaperVenue, account: Account, coin: str, resting: dict[tuple[str, bool], Decimal]) -> Decimal:
-    szi = account.szi(coin)
-    worst = max(abs(szi), szi + resting.get((coin, True), ZERO), resting.get((coin, False), ZERO) - szi)
+    buys, sells = resting.get((coin, True), ZERO), resting.get((coin, False), ZERO)
     position = account.positions.get(coin)
-    if position is not None and not position.is_cross:
-        # The isolated position's own margin has left the cash already.
-        worst -= abs(szi)
-    return worst * venue.mark(coin) / venue.leverage(account, coin).value
+    if position is None:
+        worst = max(buys, sells)
+    else:
+        szi = position.szi
+        worst = max(abs(szi), szi + buys, sells - szi)
+        if not position.is_cross:
+            # The isolated position's own margin has left the cash already.
+            worst -= abs(szi)
+    return worst * venue.markets[coin].mark / venue.leverage(account, coin).value
 
 
 def free_margin(venue: PaperVenue, account: Account) -> Decimal:
