@@ -3,7 +3,15 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.contracts.paper_fapi.trader import TEST_NETWORK, Trader, WalletTrader, eventually, now_ms, wallet_signature
+from tests.contracts.paper_fapi.trader import (
+    TEST_NETWORK,
+    Trader,
+    WalletTrader,
+    eventually,
+    key_trader,
+    now_ms,
+    wallet_signature,
+)
 from tests.contracts.rigs.server import PaperServer
 
 EXPIRED = (400, -4225, "Nonce Expired")
@@ -135,3 +143,11 @@ def test_an_empty_request_comes_too_late_for_an_order_that_has_run(trader: Trade
     placed = trader.post("order", **trader.terms(nonce=nonce)).ok["orderId"]
     assert trader.post("noop", nonce=nonce).refusal == EXPIRED
     assert trader.open_ids() == [placed]
+
+
+def test_old_keys_keep_working_beside_wallets(server: PaperServer) -> None:
+    keyed = key_trader(server)
+    placed = keyed.order().ok["orderId"]
+    assert keyed.open_ids() == [placed]
+    assert keyed.send("POST", "/fapi/v3/order", keyed.signed_form(keyed.terms())).code == -1102
+    keyed.close()
