@@ -99,10 +99,9 @@ class Sightings:
             seen.due_at = self._parts.monotonic() + _SETTLE
             self._parts.metrics.count("stream_wakes", kind=kind)
 
-    def is_due(self, account_id: str) -> bool:
-        """Say whether an account has to be looked at now."""
-        seen = self._seen.get(account_id)
-        return seen is not None and self._parts.monotonic() >= seen.due_at
+    def due_in(self, account_id: str) -> float:
+        """Return the seconds until an account has to be looked at; nothing or less: now."""
+        return self._seen[account_id].due_at - self._parts.monotonic()
 
     def look(self, account: AccountRef) -> None:
         """Look once: the summary, and everything when it changed, an order works or a stream spoke."""
