@@ -173,6 +173,7 @@ async def _start_standing(client: Client, executions: TemporalExecutions, engine
         static_summary="halts, broadcasts and the watchdog",
         # Behind the backlog of an overloaded worker a halt would be closed and not drained for minutes.
         priority=options.HALTS,
+        task_timeout=options.HALT_TASK,
         # The database may be in a new epoch, in which opens wait until the halts in force are back.
         start_signal="watch_now",
     )

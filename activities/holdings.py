@@ -129,9 +129,9 @@ class Holdings:
         """Read the rows of an intent."""
         return self._journal.orders_of(intent_id)
 
-    def look(self, row: OrderRow) -> OrderAck:
-        """Look a row up once."""
-        return self._resolution.look(row)
+    def suspect(self, row: OrderRow) -> OrderAck:
+        """Look a row up once, and ask the venue even for one that was not sent as far as the journal knows."""
+        return self._resolution.look(row, is_suspect=True)
 
     def read(self, intent: Intent) -> Holding:
         """Look at everything of an intent: the venue with its clock, then rows that the venue shows as ended."""

@@ -57,6 +57,7 @@ class PlatformActivities:
         return self._parts.halts.commit(flag).at
 
     @activity.defn
+    @beating
     @translated
     def drain(self, flag: HaltFlag) -> datetime | None:
         """Wait until nothing of the scope can be admitted any more, and return when it was DRAINED; None when released."""

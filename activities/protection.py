@@ -81,11 +81,14 @@ class Protecting:
             self._intents.mark_protected(owner, protected_at)
 
     def _are_of(self, rows: tuple[OrderRow, ...], fills: tuple[Fill, ...]) -> bool:
-        """Whether orders made some of the fills. Where fills name no client ids, orders are looked up for their numbers."""
+        """Whether orders made some of the fills. Where fills name no client ids, orders are looked up for their numbers.
+
+        That goes for rows that were never sent, too: their sending may have been lost with an earlier life of the database.
+        """
         names = {row.client_id for row in rows}
         if any(fill.client_id for fill in fills):
             return not names.isdisjoint(fill.client_id for fill in fills)
-        oids = {row.oid or self._holdings.look(row).oid for row in rows if row.state in LIVE_STATES or row.oid}
+        oids = {row.oid or self._holdings.suspect(row).oid for row in rows if row.state in LIVE_STATES or row.oid}
         return not oids.isdisjoint(fill.oid for fill in fills)
 
     def _place_first(self, intent: Intent, wanted: Protection) -> bool:

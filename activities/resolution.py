@@ -51,8 +51,12 @@ class Resolution:
         self._lag = lag
         self._reached = reached
 
-    def look(self, row: OrderRow) -> OrderAck:
-        """Look once and return what is known then; the row may still be in flight."""
+    def look(self, row: OrderRow, *, is_suspect: bool = False) -> OrderAck:
+        """Look once and return what is known then; the row may still be in flight.
+
+        An APPROVED row was not sent, so that the venue is not asked before its time is over; one that `is_suspect` may have been,
+        by an earlier life of the database, and something has filled: the venue is asked at once.
+        """
         if row.state not in LIVE_STATES:
             return row.ack
         venue = self._venues.of(row.account.venue, row.account.network)
@@ -63,11 +67,12 @@ class Resolution:
                 ack=replace(row.ack, state=OrderState.UNKNOWN, code="outcome_unknown", reason="No answer is known."),
             )
         venue_now = self._clock.read(venue, row.account)
-        if row.state is OrderState.APPROVED and venue_now <= row.not_after + self._lag_of(venue):
+        not_sent_yet = row.state is OrderState.APPROVED and venue_now <= row.not_after + self._lag_of(venue)
+        if not_sent_yet and not is_suspect:
             return replace(row.ack, code=row.code or "not_sent_yet")
         sighting = self._sight(venue, row)
         if sighting.status is SightingStatus.NOT_FOUND:
-            return self._absent(venue, row, venue_now)
+            return replace(row.ack, code="not_sent_yet") if not_sent_yet else self._absent(venue, row, venue_now)
         return self._seen(venue, row, sighting, venue_now)
 
     def _lag_of(self, venue: Venue) -> timedelta:

@@ -65,6 +65,9 @@ class Submission:
         self._prepare(venue, order, row)
         venue_now = self._clock.now(venue, row.account)
         if order.terms.is_opening and venue_now >= order.not_after:
+            # An estimate gives no order up: the venue's clock may have been set right since.
+            venue_now = self._clock.read(venue, row.account)
+        if order.terms.is_opening and venue_now >= order.not_after:
             self._journal.stop(order.key)
             return OrderAck(key=order.key, state=row.state, code="too_late", reason="The decision grew too old.")
         request = self._write_ahead(venue, order, row, venue_now)

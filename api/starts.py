@@ -109,6 +109,7 @@ def platform() -> Start:
             "task_queue": ids.QUEUE_WORKFLOW,
             "static_summary": "halts, broadcasts and the watchdog",
             "priority": options.HALTS,
+            "task_timeout": options.HALT_TASK,
         },
     )
 

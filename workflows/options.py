@@ -28,6 +28,10 @@ BACKGROUND = Priority(priority_key=5)
 _MISSED = timedelta(seconds=3)
 """Silence after which an activity's worker counts as dead; activities beat each second."""
 
+HALT_TASK = timedelta(seconds=4)
+"""How long a worker may keep a task of the platform's workflow. One that stands still takes tasks, several in a row, and with the
+server's ten seconds a halt was drained after half a minute; the workflow's own steps take milliseconds."""
+
 _QUICK = RetryPolicy(
     initial_interval=timedelta(milliseconds=500), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=10)
 )
@@ -106,7 +110,7 @@ WATCH = Options(
 
 DRAIN = Options(
     start_to_close_timeout=timedelta(minutes=5),
-    heartbeat_timeout=timedelta(seconds=10),
+    heartbeat_timeout=_MISSED,
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=1)),
     priority=HALTS,
 )

@@ -16,7 +16,8 @@ from storage.postgres.epoch import current_epoch
 from storage.postgres.tables import accounts, signers
 
 _OPEN_EPOCH = text(
-    "select e.confirmed_by is not null as confirmed, e.asserted_at is not null as asserted, a.venue,"
+    "select case when e.epoch is not null then e.confirmed_by is not null end as confirmed,"
+    " e.asserted_at is not null as asserted, a.venue,"
     " a.created_at >= e.seen_at as is_new, p.synced_at - e.seen_at as looked_after,"
     " cast(:approved_at as timestamptz) >= e.seen_at as approved"
     " from accounts a left join portfolios p on p.account_id = a.id left join epochs e on e.epoch = :epoch"

@@ -27,7 +27,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.table import Table
 
 from tests.faults.arena import Arena, arena
-from tests.faults.cases import CASES, Described
+from tests.faults.cases import CASES, Described, Scope
 from tests.faults.oracle import UNPROTECTED_BOUND, Verdict, judge
 from tests.faults.run import Run
 from tests.faults.sites import NAMES
@@ -77,6 +77,9 @@ def main() -> None:
         help="where the accounts are, in turn; hyperliquid alone by default",
     )
     parser.add_argument("--short", action="store_true", help="every case once; side by side also at other venues")
+    parser.add_argument(
+        "--only", type=int, action="append", help="only the run of this number of the plan; may be repeated"
+    )
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="runs that share the stack at a time")
     parser.add_argument("--keep", type=Path, help="a folder for the logs and databases of the run; kept afterwards")
     parser.add_argument(
@@ -90,6 +93,9 @@ def main() -> None:
     chosen = [CASES[name] for name in options.fault or CASES]
     venues = NAMES if "all" in (options.venue or ()) else tuple(options.venue or NAMES[:1])
     plan = short(chosen, venues, options.seed) if options.short else planned(chosen, venues, options.runs)
+    if options.only:
+        # What a run draws hangs on its number in the plan: it is the same run again.
+        plan = [each for each in plan if each.number in options.only]
     # A run that is told to end stops what it started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with _home(options.keep) as folder:
@@ -125,7 +131,7 @@ def planned(chosen: list[Described], venues: tuple[str, ...], runs: int) -> list
 def short(chosen: list[Described], venues: tuple[str, ...], seed: int) -> list[Planned]:
     """Return every case once at the first venue that can have it, and those that stand side by side at one of the others too."""
     pairs = [(case, venue) for case in chosen if (venue := case.venue_of(venues, 0)) is not None]
-    beside = [case for case in chosen if not case.is_alone]
+    beside = [case for case in chosen if case.breaks is Scope.NOTHING]
     for turn, case in enumerate(beside):
         venue = case.venue_of(venues[1:], seed + turn)
         if venue is not None and (case, venue) not in pairs:
@@ -134,7 +140,7 @@ def short(chosen: list[Described], venues: tuple[str, ...], seed: int) -> list[P
 
 
 async def suite(home: Path, plan: list[Planned], seed: int, at_once: int) -> Tallies:
-    """Run a plan on one stack: cases that break shared parts alone, the others side by side."""
+    """Run a plan on one stack: side by side, then alone at their venues, then alone, by what the cases break."""
     tallies: Tallies = {}
     accounts: Counter[str] = Counter()
     for each in plan:
@@ -144,6 +150,7 @@ async def suite(home: Path, plan: list[Planned], seed: int, at_once: int) -> Tal
         with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
             task = progress.add_task("runs", total=len(plan))
             room = asyncio.Semaphore(at_once)
+            venues = {each.venue: [other for other in plan if other.venue == each.venue] for each in plan}
 
             async def one(each: Planned) -> None:
                 async with room:
@@ -152,9 +159,15 @@ async def suite(home: Path, plan: list[Planned], seed: int, at_once: int) -> Tal
                 tallies.setdefault((each.case.name, each.venue), Tally()).add(verdict, time.monotonic() - began)
                 progress.advance(task)
 
-            await asyncio.gather(*(one(each) for each in plan if not each.case.is_alone))
+            async def at_a_venue(plan: list[Planned]) -> None:
+                await asyncio.gather(*(one(each) for each in plan if each.case.breaks is Scope.NOTHING))
+                for each in plan:
+                    if each.case.breaks is Scope.VENUE:
+                        await one(each)
+
+            await asyncio.gather(*(at_a_venue(its) for its in venues.values()))
             for each in plan:
-                if each.case.is_alone:
+                if each.case.breaks is Scope.STACK:
                     await one(each)
     return tallies
 
@@ -174,9 +187,11 @@ async def run_case(stack: Arena, planned: Planned, seed: int) -> Verdict:
         except Exception as failure:
             words = "".join(traceback.format_exception(failure))[-800:]
             verdict.complain("notes", f"{type(failure).__name__}: {words}")
-    for evidence in await run.evidence():
-        verdict.add(judge(evidence))
-    run.leave_coins()
+    try:
+        for evidence in await run.evidence():
+            verdict.add(judge(evidence))
+    finally:
+        run.leave_coins()
     for note in run.notes:
         verdict.complain("notes", note)
     if not verdict.is_clean:
@@ -187,9 +202,8 @@ async def run_case(stack: Arena, planned: Planned, seed: int) -> Verdict:
 
 
 async def _wound_down(run: Run, case: Described) -> None:
-    if case.is_alone:
-        for paper in run.stack.bench.papers.values():
-            await asyncio.to_thread(paper.clear_faults)
+    if case.breaks is not Scope.NOTHING:
+        await asyncio.to_thread(run.paper.clear_faults)
     await run.wind_down()
 
 

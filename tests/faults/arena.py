@@ -8,6 +8,7 @@ import signal
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -129,8 +130,13 @@ def _parts(home: Path, accounts: Mapping[str, int]) -> Iterator[Arena]:
                 proxy.start()
             # Made before the workers start, which listen to the accounts that they find.
             funded = {venue: [_new_account(stack, venue) for _ in range(count)] for venue, count in accounts.items()}
-            for number in range(WORKERS):
-                _add_worker(stack, {name: made[number] for name, made in to_venue.items()}, to_server[number])
+            with ThreadPoolExecutor(WORKERS) as threads:
+                starts = [
+                    threads.submit(_add_worker, stack, {name: made[number] for name, made in to_venue.items()}, server)
+                    for number, server in enumerate(to_server)
+                ]
+                for start in starts:
+                    start.result()
             _wait_until_known(stack, sum(accounts.values()))
             yield Arena(
                 stack=stack,

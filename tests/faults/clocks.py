@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from domain.intents import IntentPhase
+from domain.intents import Intent, IntentPhase
 from storage.postgres.engine import transaction
 from storage.postgres.tables import orders
 from tests.faults.run import SIZES, Run
@@ -26,19 +26,27 @@ async def venue_clock_off(run: Run) -> None:
     held = run.wish(coin="BTC")
     if run.rng.random() < 0.5:
         await run.start(held)
-        await run.reach(held, IntentPhase.PROTECTED)
+        await run.opens(held)
         await _shift(run, offset)
     else:
         await _shift(run, offset)
         await run.start(held)
-        await run.reach(held, IntentPhase.PROTECTED)
+        await _opens_by(run, held, offset)
     await run.signal(held, "close")
     await run.reach(held, IntentPhase.CLOSED)
     later = await run.start(run.wish(coin="ETH"))
-    await run.reach(later, IntentPhase.PROTECTED)
+    await _opens_by(run, later, offset)
     for wish in run.wishes:
         rows = await asyncio.to_thread(_rows, run, wish.intent_id)
         run.notes.extend([f"{rows} rows for one intent {offset} ms beside"] if rows > ROWS_AT_MOST else [])
+
+
+async def _opens_by(run: Run, wish: Intent, offset_ms: int) -> None:
+    """Insist on an open, but where the venue is ahead by all the time that a decision has: there it is too old at once."""
+    if offset_ms >= wish.policy.max_age.total_seconds() * 1000:
+        await run.reach(wish, IntentPhase.PROTECTED)
+    else:
+        await run.opens(wish)
 
 
 async def _shift(run: Run, offset_ms: int) -> None:
@@ -57,18 +65,18 @@ async def worker_clock_off(run: Run) -> None:
     day = int(timedelta(days=1).total_seconds() * 1000)
     run.undo.append(lambda: worker.environment.pop("HOLDFAST_CLOCK_OFFSET_MS", None))
     early = await run.start(run.wish(coin="BTC"))
-    await run.reach(early, IntentPhase.PROTECTED)
+    await run.opens(early)
     await restarted(run, worker, HOLDFAST_CLOCK_OFFSET_MS=str(run.rng.choice((-day, day))))
     during = [await run.start(run.wish(coin=coin)) for coin in SIZES if coin != "BTC"]
     for wish in during:
-        await run.reach(wish, IntentPhase.PROTECTED)
+        await run.opens(wish)
     await run.signal(early, "close")
     await run.reach(early, IntentPhase.CLOSED)
     await restarted(run, worker, HOLDFAST_CLOCK_OFFSET_MS="0")
     await run.signal(during[0], "close")
     await run.reach(during[0], IntentPhase.CLOSED)
     after = await run.start(run.wish(coin="BTC"))
-    await run.reach(after, IntentPhase.PROTECTED)
+    await run.opens(after)
 
 
 async def restarted(run: Run, worker: WorkerProcess, **environment: str) -> None:

@@ -6,18 +6,24 @@ import asyncio
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import select
 
+from domain.accounts import AccountRef
 from domain.intents import IntentPhase
 from domain.orders import OrderKey
 from runtime.postgres import Postgres
-from storage.postgres.engine import transaction
-from storage.postgres.tables import accounts
+from storage.postgres.epochs import PostgresEpochs
+from tests.faults.patience import patiently
 from tests.faults.run import SIZES, Run
 from tests.faults.stops import drained, halt_user
+from wiring.fence import epoch_waits
+from workflows import ids
+
+AT_ONCE = 4
 
 
 async def postgres_gone(run: Run) -> None:
@@ -32,6 +38,9 @@ async def postgres_gone(run: Run) -> None:
     await _look_at_all(run)
     for wish in wishes:
         await run.reach(wish, IntentPhase.PROTECTED)
+    await run.signal(wishes[0], "close")
+    await run.reach(wishes[0], IntentPhase.CLOSED)
+    await run.opens(await run.start(run.wish(coin=wishes[0].coin)))
 
 
 async def failover_without_the_last_commit(run: Run) -> None:
@@ -66,15 +75,31 @@ async def _halt_is_lost(run: Run) -> None:
 
 
 async def _look_at_all(run: Run) -> None:
-    """Look at every account as the next round of the streams does: before it nothing opens in a new life of the database."""
+    """Have the new life of the database noted, as a worker that starts does, and look at every account, as the next round of the
+    streams does: before both nothing opens, and orders that are decided meanwhile grow too old."""
     bench = run.stack.bench
     # Its connections died with the server.
     bench.engine.dispose()
-    await asyncio.sleep((run.stack.settings.order_deadline + run.stack.settings.lookup_lag).total_seconds())
-    with transaction(bench.engine) as connection:
-        known = list(connection.scalars(select(accounts.c.id)))
-    for account_id in known:
-        await asyncio.to_thread(bench.fence.sync.sync, bench.accounts.ref(account_id))
+    platform = run.arena.running_client.get_workflow_handle(ids.PLATFORM)
+    await patiently(lambda: platform.signal("watch_now"))
+    await run.until(lambda: _is_asserted(run))
+    # This run has its account, and the rest of the plan has those that are left.
+    known = [run.account, *run.crowd, *chain(*run.arena.accounts.values())]
+    waits = epoch_waits(run.stack.settings)
+    await asyncio.sleep(max(waits[account.venue] for account in known).total_seconds())
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        await asyncio.to_thread(lambda: list(threads.map(lambda account: _look(run, account), known)))
+
+
+def _look(run: Run, account: AccountRef) -> None:
+    """Read the state alone: what has filled is for the product to find and to protect."""
+    portfolio = run.stack.bench.venues.of(account.venue, account.network).accounts.portfolio(account)
+    run.stack.bench.books.portfolios.save(account, portfolio)
+
+
+def _is_asserted(run: Run) -> bool:
+    epoch = PostgresEpochs(run.stack.bench.engine).current()
+    return epoch is not None and epoch.asserted_at is not None
 
 
 def _without_a_journal(run: Run, since: float) -> None:

@@ -43,7 +43,7 @@ async def by_hand(run: Run) -> None:
     """Case 32: a person increases, cancels our stop, decreases, and then closes, flips or leaves the rest to us."""
     coin = run.rng.choice(sorted(SIZES))
     size, wish = SIZES[coin], await run.start(run.wish(coin=coin))
-    await run.reach(wish, IntentPhase.PROTECTED)
+    await run.opens(wish)
     await trade(run, coin, Side.BUY, size)
     await asyncio.sleep(run.rng.uniform(0, 0.5))
     for oid in await asyncio.to_thread(working_stops, run, coin):
@@ -66,7 +66,7 @@ async def stop_beside_close(run: Run) -> None:
     await run.alone_on(JUMPING)
     wish = run.wish(coin=JUMPING, protection=run.stop_at(JUMPING, "0.97"))
     await run.start(wish)
-    await run.reach(wish, IntentPhase.PROTECTED)
+    await run.opens(wish)
     if run.rng.random() < 0.5:
         await drained(run, await halt_user(run))
     if run.rng.random() < 0.7:
@@ -91,7 +91,7 @@ async def stop_too_late(run: Run) -> None:
         await move_price(run, JUMPING, "0.96")
     else:
         await run.start(wish)
-        await run.reach(wish, IntentPhase.PROTECTED)
+        await run.opens(wish)
         await _gap(run, wish)
     await run.reach(wish, IntentPhase.CLOSED)
 

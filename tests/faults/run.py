@@ -130,6 +130,12 @@ class Run:
         wanted = {*(phase.value for phase in phases), *_TERMINAL}
         return await self._poll(wish, wanted, seconds)
 
+    async def opens(self, wish: Intent) -> None:
+        """Wait until a position is open and protected; an open that ends otherwise would leave the case without its matter."""
+        phase = await self.reach(wish, IntentPhase.PROTECTED)
+        if phase not in {IntentPhase.PROTECTED, IntentPhase.CLOSED}:
+            self.notes.append(f"the open of {wish.coin} that this case is about became {phase}")
+
     async def until(self, holds: Any, seconds: float = PATIENCE) -> None:
         """Wait until something holds."""
         async with asyncio.timeout(seconds):

@@ -20,7 +20,7 @@ async def temporal_killed(run: Run) -> None:
     await asyncio.sleep(run.rng.uniform(0.5, 3))
     await asyncio.to_thread(run.arena.temporal.start)
     for wish in wishes:
-        await run.reach(wish, IntentPhase.PROTECTED)
+        await run.opens(wish)
 
 
 async def temporal_stopped(run: Run) -> None:
@@ -33,7 +33,7 @@ async def temporal_stopped(run: Run) -> None:
     await asyncio.sleep(run.rng.uniform(2, 8))
     os.kill(pid, signal.SIGCONT)
     for wish in wishes:
-        await run.reach(wish, IntentPhase.PROTECTED)
+        await run.opens(wish)
 
 
 async def partition_from_temporal(run: Run) -> None:
@@ -65,13 +65,13 @@ async def _cut(run: Run, proxies: list[Proxy]) -> None:
         # The paper venue tells the time of this machine. While one worker still has a wire, the bound counts.
         run.unreachable = ((since * 1000, until * 1000),)
     for wish in wishes:
-        await run.reach(wish, IntentPhase.PROTECTED)
+        await run.opens(wish)
 
 
 async def venue_stands_still(run: Run) -> None:
     """Case 34: the venue stands still with orders on their way, then goes on; closes of the same account do not wait for them."""
     held = await run.start(run.wish(coin="BTC"))
-    await run.reach(held, IntentPhase.PROTECTED)
+    await run.opens(held)
     run.undo.append(lambda: run.paper.post("settings", halted=False))
     since = time.time()
     await asyncio.to_thread(lambda: run.paper.post("settings", halted=True))

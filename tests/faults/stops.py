@@ -96,7 +96,7 @@ async def halt_against_a_stopped_sender(run: Run) -> None:
 async def terminated_owner(run: Run) -> None:
     """Case 26: the owner of an open position is terminated; the watchdog finds and protects it, a close takes it over."""
     wish = await run.start(run.wish())
-    await run.reach(wish, IntentPhase.PROTECTED)
+    await run.opens(wish)
     await run.terminate(wish)
     await run.adopted(wish)
 
@@ -104,7 +104,7 @@ async def terminated_owner(run: Run) -> None:
 async def reset_and_started_twice(run: Run) -> None:
     """Case 26: an intent is started twice under one id, and reset to its beginning while its position is open."""
     wish = await run.start(run.wish())
-    await run.reach(wish, IntentPhase.PROTECTED)
+    await run.opens(wish)
     client = run.arena.running_client
     try:
         await patiently(lambda: start_intent(client, wish))
@@ -199,7 +199,7 @@ def intents_of(run: Run, agent_id: str, *phases: IntentPhase) -> list[Intent]:
 async def emergency_with_a_stopped_open(run: Run) -> None:
     """Case 28: everything is to be closed while an open stands still after the gate."""
     held = await run.start(run.wish(coin="BTC"))
-    await run.reach(held, IntentPhase.PROTECTED)
+    await run.opens(held)
     wish = run.wish(coin="ETH")
     async with run.order_at("after_gate", "stop", wish) as told:
         await run.start(wish)
@@ -217,7 +217,7 @@ async def emergency_with_a_stopped_open(run: Run) -> None:
 async def stop_behind_a_backlog(run: Run) -> None:
     """Case 37: a close does not wait behind a queue full of opens."""
     held = await run.start(run.wish(coin="BTC"))
-    await run.reach(held, IntentPhase.PROTECTED)
+    await run.opens(held)
     run.crowd = [await run.arena.account(run.site.venue) for _ in range(CROWD)]
     backlog = [
         run.wish(coin=coin, account_id=account.account_id, user_id=account.user_id)

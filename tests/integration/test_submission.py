@@ -71,6 +71,17 @@ def test_placing_again_after_the_answer_sends_nothing(desk: Bench) -> None:
     assert len(desk.admitted(account)) == 1
 
 
+def test_a_clock_that_was_set_right_meanwhile_gives_no_order_up(desk: Bench) -> None:
+    """The estimate of the venue's clock is half a minute old at most, and by it the decision is too old."""
+    account = desk.account("bodo")
+    venue = desk.venues.of("hyperliquid", "paper")
+    desk.paper.post("settings", clock_offset_ms=60_000)
+    desk.fence.clock.read(venue, account)
+    desk.paper.post("settings", clock_offset_ms=0)
+    ack = desk.orders.place_order(desk.approved(desk.wish(account, "one")))
+    assert (ack.state, ack.code) == (OrderState.DONE, "")
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -14,9 +14,11 @@ import pytest
 from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 
+from activities.keys import KeyRing as SigningKeys
+from domain.accounts import AccountRef
 from domain.errors import Retryable
 from domain.intents import Intent, IntentKind, IntentPhase
-from domain.orders import OrderAck, OrderKey, OrderState, Side
+from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState, Side
 from domain.watch import CloseOrder, FinishRequest, PositionReview, ProtectRequest, ReviewRequest
 from runtime.secrets import KeyRing, Vault
 from storage.postgres.engine import transaction
@@ -25,7 +27,7 @@ from storage.postgres.users import PostgresUsers
 from tests.integration.test_gone_owners import reconcile
 from tests.stack.paper import Paper
 from tests.stack.trading import Bench, bench
-from venues.base import SigningKey
+from venues.base import SigningKey, Verdict
 
 VENUES = ("binance", "aster")
 
@@ -171,6 +173,37 @@ def test_fills_without_client_ids_are_protected_where_they_are_seen(desk: Bench,
     desk.books.intents.show(wish.intent_id, IntentPhase.SENDING)
     desk.fence.protecting.guard(wish.intent_id, desk.fence.sync.read_fills(account))
     assert [order.trigger is not None for order in desk.fence.sync.sync(account).orders] == [True]
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_fill_whose_sending_was_lost_with_the_database_is_protected_at_once(desk: Bench, venue: str) -> None:
+    """The database came back as it was before the claim: its row says that nothing was sent, and the fill names no client id."""
+    account = desk.account("ines", venue=venue)
+    wish = desk.wish(account, "one", protection=desk.stop_at("ETH", "0.9", venue))
+    order = desk.approved(wish)
+    sent_by_an_earlier_life(desk, account, order)
+    fills = desk.fence.sync.read_fills(account)
+    assert [fill.client_id for fill in fills] == [""]
+    assert [order.trigger is not None for order in desk.fence.sync.sync(account).orders] == [True]
+    (row,) = (row for row in desk.books.journal.orders_of(wish.intent_id) if row.terms.is_opening)
+    assert (row.state, row.filled_size) == (OrderState.DONE, order.terms.size)
+
+
+def sent_by_an_earlier_life(desk: Bench, account: AccountRef, order: ApprovedOrder) -> None:
+    trading, sealer = desk.venues.of(account.venue, account.network).trading, Vault(desk.ring)
+    now = trading.venue_time(account)
+    claim = desk.books.journal.account_claim(
+        account.account_id, expires_at=now + timedelta(seconds=2), venue_now=now, max_lead_seconds=10
+    )
+    request = trading.sign_order(
+        key=SigningKeys(PostgresSignerBook(desk.engine, sealer), sealer).open(claim.signer),
+        client_id=order.key.client_id,
+        instrument=order.instrument,
+        terms=order.terms,
+        nonce=claim.nonce,
+        expires_at=claim.expires_at,
+    )
+    assert trading.send(request).verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize("venue", VENUES)

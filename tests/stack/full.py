@@ -101,8 +101,8 @@ class FullStack:
         """Start one more worker."""
         number = len(self.workers)
         worker = WorkerProcess({**self.environment, **more}, self.home / f"worker-{number}.log", queues)
-        worker.start()
         self.workers.append(worker)
+        worker.start()
         return worker
 
     def filled(self, intent_ids: set[str]) -> set[str]:
