@@ -6,10 +6,12 @@ from datetime import timedelta
 
 from activities.cancellation import Cancellation
 from activities.holdings import Holdings
+from activities.ports import Notifier
 from activities.reducing import Reducing
+from activities.refusals import TOLERATED, pause_after, refused_in_a_row, tell_refused
 from domain.errors import Retryable
 from domain.intents import Intent
-from domain.orders import LIVE_STATES, OrderAck
+from domain.orders import LIVE_STATES, OrderAck, OrderState
 from storage.journal import OrderRow
 
 _SOON = timedelta(milliseconds=400)
@@ -21,7 +23,10 @@ _CLOSES_AT_ONCE = 2
 class Closing:
     """Closes the slot of an intent. Several callers at once are safe: a step is sent by whoever claims its row."""
 
-    def __init__(self, *, holdings: Holdings, reducing: Reducing, cancellation: Cancellation) -> None:
+    def __init__(
+        self, *, holdings: Holdings, reducing: Reducing, cancellation: Cancellation, notifier: Notifier
+    ) -> None:
+        self._notifier = notifier
         self._holdings = holdings
         self._reducing = reducing
         self._cancellation = cancellation
@@ -29,13 +34,25 @@ class Closing:
     def close(self, intent: Intent) -> None:
         """Return when flat is proved and nothing of the intent works; raises Retryable while that takes time."""
         ack: OrderAck | None = None
+        pause = _SOON
         for _ in range(_CLOSES_AT_ONCE):
             ack = self._advance(intent)
             if ack is None:
                 return
-            if not ack.is_terminal:
+            pause = self._pause(intent, ack)
+            if not ack.is_terminal or pause > _SOON:
                 break
-        raise Retryable("closing", f"{intent.coin} is being closed: {ack}", retry_after=_SOON)
+        raise Retryable("closing", f"{intent.coin} is being closed: {ack}", retry_after=pause)
+
+    def _pause(self, intent: Intent, ack: OrderAck) -> timedelta:
+        """How long until the next close; the user is told when it is long."""
+        if ack.state is not OrderState.REFUSED:
+            return _SOON
+        rows = self._reducing.steps(intent.intent_id, "close")
+        refused = refused_in_a_row(rows)
+        if refused > TOLERATED:
+            tell_refused(self._notifier, intent, "close", rows[-1])
+        return pause_after(refused, _SOON)
 
     def _advance(self, intent: Intent) -> OrderAck | None:
         """Do one step; None when there is nothing left to do."""

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 from activities.cancellation import Cancellation
 from activities.holdings import Holding, Holdings
+from activities.ports import Notifier
 from activities.reducing import Reducing
+from activities.refusals import TOLERATED, pause_after, refused_in_a_row, tell_refused
 from domain.errors import HoldfastError, Retryable
 from domain.fills import Fill
 from domain.instruments import round_price
@@ -29,7 +31,16 @@ _log = logging.getLogger(__name__)
 class Protecting:
     """Places, replaces and drops triggers."""
 
-    def __init__(self, *, holdings: Holdings, reducing: Reducing, cancellation: Cancellation, intents: Intents) -> None:
+    def __init__(
+        self,
+        *,
+        holdings: Holdings,
+        reducing: Reducing,
+        cancellation: Cancellation,
+        intents: Intents,
+        notifier: Notifier,
+    ) -> None:
+        self._notifier = notifier
         self._holdings = holdings
         self._reducing = reducing
         self._cancellation = cancellation
@@ -123,7 +134,20 @@ class Protecting:
         if ack.code == "trigger_exists" and self._make_room(intent, kind):
             # Binance keeps one whole-position trigger of a kind: there, and only there, the old one goes first.
             ack = place()
-        return _judge(ack, kind)
+        return self._judge(intent, ack, kind)
+
+    def _judge(self, intent: Intent, ack: OrderAck, kind: TriggerKind) -> ProtectionReport | None:
+        if ack.state is OrderState.WORKING:
+            return None
+        if ack.state is OrderState.REFUSED and ack.code == "trigger_already_passed":
+            # The stop would have fired: waiting for a better price is what a stop exists to prevent.
+            return ProtectionReport(close_now=True, note=f"The mark has passed the {kind}.")
+        rows = self._reducing.steps(intent.intent_id, f"protect.{kind}")
+        refused = refused_in_a_row(rows)
+        if refused > TOLERATED:
+            tell_refused(self._notifier, intent, "protect", rows[-1])
+        pause = pause_after(refused, _SOON)
+        raise Retryable("protection_pending", f"{ack.key.step}: {ack.state} {ack.code}", retry_after=pause)
 
     def _needs_stand_in(self, holding: Holding, intent: Intent, row: OrderRow) -> bool:
         """Whether a trigger that was sent and cannot be found is not waited for any longer.
@@ -160,15 +184,6 @@ def wanted_triggers(protection: Protection) -> dict[TriggerKind, Price]:
 def was_cancelled(row: OrderRow | None) -> bool:
     """Whether a trigger ended without a fill."""
     return row is not None and row.state is OrderState.DONE and row.filled_size == 0
-
-
-def _judge(ack: OrderAck, kind: TriggerKind) -> ProtectionReport | None:
-    if ack.state is OrderState.WORKING:
-        return None
-    if ack.state is OrderState.REFUSED and ack.code == "trigger_already_passed":
-        # The stop would have fired: waiting for a better price is what a stop exists to prevent.
-        return ProtectionReport(close_now=True, note=f"The mark has passed the {kind}.")
-    raise Retryable("protection_pending", f"{ack.key.step}: {ack.state} {ack.code}", retry_after=_SOON)
 
 
 def _trigger_px(row: OrderRow) -> Price | None:

@@ -17,9 +17,10 @@ from domain.accounts import AccountRef
 from domain.instruments import Instrument
 from runtime.loading import load_settings
 from runtime.settings import Settings
-from venues.base import Mark
+from venues.base import Mark, SigningKey
 from venues.hyperliquid.venue import HyperliquidVenue
 from venues.hyperliquid.wallets import HyperliquidWallets, require_address
+from venues.links import LinkReport
 from wiring.venues import BINANCE, HYPERLIQUID, TITLES, VENUES, NoKeys, connections, hyperliquid
 
 app = typer.Typer(help="Venue accounts and their keys.", no_args_is_help=True)
@@ -102,8 +103,11 @@ def key(
         wallets = HyperliquidWallets(venue.client)
         agent = key_of(_agent_key()) if existing else wallets.make_agent()
         nonce = wallets.approval_nonce()
+        if existing:
+            _require_link(venue, found, agent.address)
         if send:
             master = key_of(asked_key(MASTER_SETTING, "", "Key of the master, used once and not stored"))
+            _require_key_of(found["address"], master)
             require_accepted(
                 wallets.send_approval(wallets.sign_approval(master, agent.address, name=wallet, nonce=nonce))
             )
@@ -129,13 +133,13 @@ def check(
     if agent and found["venue"] == HYPERLIQUID:
         venue = _venue(settings)
         try:
-            report = asdict(venue.accounts.check_link(_ref(found), agent))
+            report = asdict(_require_link(venue, found, agent))
         finally:
             venue.close()
     else:
         report = api.get(f"/api/accounts/{account}/link")
-    if not report["ok"]:
-        raise CommandFailed(report["code"], report["sentence"])
+        if not report["ok"]:
+            raise CommandFailed(report["code"], report["sentence"])
     print_fields({"ok": True, "code": report["code"], "sentence": report["sentence"]}, as_json=as_json)
 
 
@@ -190,7 +194,9 @@ def _until(api: Api, intent: str, wanted: set[str]) -> dict[str, Any]:
         if row["phase"] in wanted:
             return row
         if row["phase"] in {"REFUSED", "FAILED", "EXPIRED", "CANCELLED", "CLOSED"}:
-            raise CommandFailed(row["code"] or "test_order_failed", f"The order ended {row['phase']}: {row['reason']}.")
+            raise CommandFailed(
+                row["code"] or "test_order_failed", f"The order ended {row['phase']}: {row['reason'].rstrip('.')}."
+            )
         time.sleep(0.3)
     raise CommandFailed("test_order_slow", f"Intent {intent} is {row['phase']}.", "See `holdfast intent show`.")
 
@@ -199,6 +205,24 @@ def _smallest(instrument: Instrument, mark: Mark) -> str:
     """Notional of the smallest order that the venue takes, with room for a moving price."""
     lot = instrument.lot * mark.mark_px
     return f"{max(lot, instrument.minimum_notional) * 12 / 10:.2f}"
+
+
+def _require_link(venue: HyperliquidVenue, found: dict[str, Any], agent: str) -> LinkReport:
+    """Ask the venue whether an agent wallet may act for an account; fails with its reason."""
+    report = venue.accounts.check_link(_ref(found), agent)
+    if not report.ok:
+        raise CommandFailed(report.code, report.sentence)
+    return report
+
+
+def _require_key_of(address: str, master: SigningKey) -> None:
+    """Refuse a master's key that is another's: it would approve the agent wallet for an account that is not meant."""
+    if master.address.lower() != address.lower():
+        raise CommandFailed(
+            "not_the_master",
+            f"The key is that of {master.address}, the account's master is {address}.",
+            "Give the key of the account's master, or approve without --send.",
+        )
 
 
 def _venue(settings: Settings) -> HyperliquidVenue:

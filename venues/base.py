@@ -19,6 +19,7 @@ from domain.fills import Fill
 from domain.instruments import Instrument
 from domain.money import Money, Price, Quantity
 from domain.orders import OrderTerms
+from venues.links import LinkReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,19 +224,6 @@ class Transfer:
     reference: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkReport:
-    """Whether an account can trade; `code` and `sentence` say what to do when it cannot. Codes: ok, agent_not_approved,
-    address_is_agent, address_not_master, account_missing, account_unified, agent_expired, agent_expiring (still ok). Of API
-    keys: wrong_position_mode, key_can_withdraw, key_malformed, clock_skewed, key_refused, ip_not_allowed,
-    futures_not_enabled, account_mismatch, key_mismatch."""
-
-    ok: bool
-    code: str
-    sentence: str
-    valid_until: datetime | None = None
-
-
 class KeyChecks(Protocol):
     """Checks of keys that are an account's only name, before anything of it is stored. Reads only."""
 
@@ -244,6 +232,16 @@ class KeyChecks(Protocol):
 
     def identify(self, key: SigningKey) -> str:
         """Return the stable address of the account that a key belongs to."""
+
+
+class AddressChecks(Protocol):
+    """Checks where an account is known by its address and an agent wallet signs for it, before anything is stored. Reads only."""
+
+    def check_address(self, address: str, signer: str = "") -> LinkReport:
+        """Check that an address is a master's, and that the signer, if one is given, is not somebody else's.
+
+        A signer that the venue does not know yet is well: its approval may follow.
+        """
 
 
 class MarketData(Protocol):
@@ -283,7 +281,7 @@ class UserStream(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Venue:
-    """One venue on one network; `key_checks` is None where accounts are known by their address and reads need no key."""
+    """One venue on one network. `key_checks` where keys name accounts and sign reads, `address_checks` where addresses do."""
 
     name: str
     network: str
@@ -291,6 +289,7 @@ class Venue:
     accounts: AccountReader
     market: MarketData
     key_checks: KeyChecks | None = None
+    address_checks: AddressChecks | None = None
 
 
 class VenueDirectory(Protocol):

@@ -115,8 +115,14 @@ def fence_of(ground: Ground, books: Books) -> Fence:
         resolution=resolution,
     )
     reducing = Reducing(submission=submission, resolution=resolution, journal=journal, clock=clock)
-    closing = Closing(holdings=holdings, reducing=reducing, cancellation=cancellation)
-    protecting = Protecting(holdings=holdings, reducing=reducing, cancellation=cancellation, intents=books.intents)
+    closing = Closing(holdings=holdings, reducing=reducing, cancellation=cancellation, notifier=ground.notifier)
+    protecting = Protecting(
+        holdings=holdings,
+        reducing=reducing,
+        cancellation=cancellation,
+        intents=books.intents,
+        notifier=ground.notifier,
+    )
     return Fence(
         clock=clock,
         resolution=resolution,

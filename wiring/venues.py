@@ -181,6 +181,7 @@ def venue_of(connection: HyperliquidVenue) -> Venue:
         trading=connection.trading,
         accounts=connection.accounts,
         market=connection.market,
+        address_checks=connection.accounts,
     )
 
 

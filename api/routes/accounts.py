@@ -21,7 +21,7 @@ from api.schemas.accounts import (
     view_of,
 )
 from api.schemas.values import Id, Listed
-from domain.errors import Refused
+from domain.errors import Refused, Retryable
 from storage.records import AccountRecord, Caller
 
 KEYED = frozenset({"binance", "aster"})
@@ -106,13 +106,32 @@ def _asked(parts: Parts, venue: str, network: str, address: str, body: KeyFields
     Returns the account's address and until when the key may be used, as far as the venue tells.
     """
     key = body.signing_key(master=address)
-    checks = parts.venues.of(venue, network).key_checks if venue in KEYED else None
+    if venue not in KEYED:
+        _require_owner(parts, venue, network, address, body)
+        return address, None
+    checks = parts.venues.of(venue, network).key_checks
     if key is None or checks is None:
         return address, None
     report = checks.check_key(key, address)
     if not report.ok:
         raise Refused(report.code, report.sentence, action="Mend it at the venue or send another key.")
     return address or checks.identify(key), report.valid_until
+
+
+def _require_owner(parts: Parts, venue: str, network: str, address: str, body: KeyFields) -> None:
+    """Ask the venue whose an address and an agent wallet are: the orders of a wrong one would run on another account."""
+    checks = parts.venues.of(venue, network).address_checks
+    if checks is None or not (body.agent_address or isinstance(body, AccountBody)):
+        return
+    try:
+        report = checks.check_address(address, body.agent_address)
+    except Retryable:
+        # Of an address alone nothing can trade yet; the check of the link will ask again.
+        if body.agent_address:
+            raise
+        return
+    if not report.ok:
+        raise Refused(report.code, report.sentence, action="Nothing was stored.")
 
 
 def _take_key(parts: Parts, me: Caller, account: AccountRecord, body: KeyFields, valid_until: datetime | None) -> None:

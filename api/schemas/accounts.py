@@ -10,7 +10,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from api.schemas.values import Answer, Body, Name
 from storage.records import AccountRecord, SignerRecord
-from venues.base import LinkReport, SigningKey
+from venues.base import SigningKey
+from venues.links import LinkReport
 
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$", description="The master's address.")]
 Manual = Literal["flag", "adopt"]

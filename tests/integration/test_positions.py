@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.refusals import pause_after
 from domain.intents import Intent, IntentPhase, Protection
 from domain.orders import OrderState
 from domain.watch import CloseOrder, FinishRequest, ProtectRequest, ReviewRequest
@@ -162,3 +164,54 @@ def test_a_position_closed_by_hand_is_named_external(desk: Bench) -> None:
     desk.paper.post("trade", user=address, coin="ETH", side="sell", sz="0.1")
     review = retried(lambda: desk.positions.review_position(ReviewRequest(intent=intent, protection=Protection())))
     assert (review.is_flat, review.closed_by) == (True, "external")
+
+
+def test_a_close_that_is_refused_again_and_again_is_tried_less_often_and_told(desk: Bench) -> None:
+    """A wallet that was revoked, a coin that is halted: the budget of the address belongs to the other accounts as well."""
+    intent = opened(desk, "hugo", protection=desk.stop_at("ETH", "0.9"))
+    desk.paper.post("settings", trading_halted=True)
+    pauses = []
+    try:
+        for _ in range(7):
+            with pytest.raises(ApplicationError) as caught:
+                desk.positions.close_position(CloseOrder(intent=intent))
+            assert caught.value.next_retry_delay is not None
+            pauses.append(caught.value.next_retry_delay.total_seconds())
+        closes = [row for row in desk.books.journal.orders_of(intent.intent_id) if row.key.step.startswith("close.")]
+    finally:
+        desk.paper.post("settings", trading_halted=False)
+    assert pauses[0] < 0.5
+    assert pauses[-3:] == sorted(pauses[-3:])
+    assert pauses[-1] >= 8 * pauses[0]
+    # Two of the first attempts, before it was known to last, then one of each.
+    assert len(closes) <= 10
+    told = [notice for notice in desk.notifier.notices if notice.kind == "reducing_refused"]
+    assert told
+    assert "trading_halted" in told[-1].text
+    retried(lambda: desk.positions.close_position(CloseOrder(intent=intent)))
+    assert size_held(desk, intent) == 0
+
+
+def test_protection_that_is_refused_again_and_again_is_tried_less_often_and_told(desk: Bench) -> None:
+    intent = opened(desk, "ines")
+    request = ProtectRequest(intent=intent, protection=desk.stop_at("ETH", "0.9"))
+    desk.paper.post("settings", trading_halted=True)
+    pauses = []
+    try:
+        for _ in range(7):
+            with pytest.raises(ApplicationError) as caught:
+                desk.positions.protect_position(request)
+            assert caught.value.next_retry_delay is not None
+            pauses.append(caught.value.next_retry_delay.total_seconds())
+    finally:
+        desk.paper.post("settings", trading_halted=False)
+    assert pauses[-1] >= 8 * pauses[0]
+    assert any(notice.kind == "reducing_refused" for notice in desk.notifier.notices)
+    assert retried(lambda: desk.positions.protect_position(request)).is_protected
+
+
+def test_the_pause_after_refusals_has_an_end() -> None:
+    soon = timedelta(milliseconds=400)
+    assert pause_after(3, soon) == soon
+    assert pause_after(4, soon) == 2 * soon
+    assert pause_after(100_000, soon) == timedelta(seconds=30)

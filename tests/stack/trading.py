@@ -103,6 +103,7 @@ class Bench:
     connections: Connections
     ring: KeyRing
     owners: dict[str, str]
+    notifier: Silence
 
     @property
     def accounts(self) -> PostgresAccounts:
@@ -237,13 +238,14 @@ def bench(
     venues = connected.directory()
     epochs = PostgresEpochs(made)
     epochs.note_asserted(epochs.register("test").epoch)
+    notifier = Silence()
     ground = Ground(
         settings=loaded,
         engine=made,
         keys=ring,
         venues=venues,
         executions=Deaf(),
-        notifier=Silence(),
+        notifier=notifier,
         reached=reached,
     )
     books = books_of(ground)
@@ -287,6 +289,7 @@ def bench(
         connections=connected,
         ring=ring,
         owners={},
+        notifier=notifier,
     )
 
 

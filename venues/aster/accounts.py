@@ -5,11 +5,12 @@ from __future__ import annotations
 from venues.aster.client import AsterClient, AsterKeyFacts
 from venues.aster.market import AsterMarket
 from venues.aster.wire import paths_of, with_master
-from venues.base import LinkReport, SigningKey
+from venues.base import SigningKey
 from venues.fapi.accounts import FapiAccounts
 from venues.fapi.links import Links
 from venues.fapi.traded import TradedCoins
 from venues.fapi.trading import Keys
+from venues.links import LinkReport
 
 
 class AsterAccounts(FapiAccounts):

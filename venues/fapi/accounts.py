@@ -12,7 +12,7 @@ from domain.accounts import AccountRef, Portfolio, RestingOrder
 from domain.errors import HoldfastError, Retryable
 from domain.fills import Fill
 from domain.money import parse_decimal
-from venues.base import LinkReport, SigningKey, Transfer
+from venues.base import SigningKey, Transfer
 from venues.fapi import rows as read
 from venues.fapi.answers import BAD_SHAPE
 from venues.fapi.client import FapiClient, garbled
@@ -23,6 +23,7 @@ from venues.fapi.links import Links
 from venues.fapi.traded import TradedCoins
 from venues.fapi.trading import Keys
 from venues.fapi.wire import Params, from_millis, to_coin, to_millis, to_symbol
+from venues.links import LinkReport
 
 PAGE = 1000
 MAX_PAGES = 50

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from domain.errors import HoldfastError, Misconfigured
-from venues.base import LinkReport, SigningKey
+from venues.base import SigningKey
 from venues.fapi.answers import BAD_SHAPE
 from venues.fapi.client import CLOCK_CODES, FapiClient, VenueError, garbled
 from venues.fapi.dialect import Paths
 from venues.fapi.limits import Priority
 from venues.fapi.wire import Call, from_millis
+from venues.links import LinkReport
 
 LARGEST_SKEW = timedelta(seconds=5)
 WARN_BEFORE = timedelta(days=7)

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from domain.accounts import AccountRef, Portfolio, RestingOrder
 from domain.errors import Retryable
 from domain.fills import Fill
-from venues.base import LinkReport, Transfer
+from venues.base import Transfer
 from venues.hyperliquid.client import HyperliquidClient, garbled
 from venues.hyperliquid.limits import Priority
-from venues.hyperliquid.links import LinkFacts, judge_link
+from venues.hyperliquid.links import LinkFacts, judge_link, judge_owner, judge_signer
 from venues.hyperliquid.rows import (
     BAD_SHAPE,
     is_perpetual,
@@ -24,6 +24,7 @@ from venues.hyperliquid.rows import (
     read_time,
 )
 from venues.hyperliquid.wire import to_millis
+from venues.links import LinkReport
 
 FILLS_PAGE = 2000
 LEDGER_PAGE = 500
@@ -114,6 +115,19 @@ class HyperliquidAccounts:
                 )
             ),
         )
+
+    def check_address(self, address: str, signer: str = "") -> LinkReport:
+        """Check that an address is a master's, and that the signer, if one is given, is not somebody else's."""
+        if signer:
+            agents = self._client.info("extraAgents", user=address)
+            # A third of the weight of asking whose the signer is; an unnamed agent is not in the list.
+            if _read("extraAgents", lambda: any(agent["address"].lower() == signer.lower() for agent in agents)):
+                return LinkReport(ok=True, code="ok", sentence=f"The agent wallet {signer} is one of {address}.")
+            foreign = judge_signer(address, signer, self._role(signer))
+            if foreign is not None:
+                return foreign
+        report = judge_owner(address, self._role(address))
+        return report or LinkReport(ok=True, code="ok", sentence=f"{address} may be connected.")
 
     def request_budget(self, account: AccountRef) -> tuple[int, int]:
         """Read (used, allowed) requests of the address: one for each USDC traded on top of 10,000."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from venues.base import LinkReport
 from venues.hyperliquid.wire import from_millis
+from venues.links import LinkReport
 
 WARN_BEFORE = timedelta(days=7)
 
@@ -52,18 +52,42 @@ def judge_link(facts: LinkFacts) -> LinkReport:
     )
 
 
-def _judge_master(facts: LinkFacts) -> LinkReport | None:
-    address = facts.address
-    match facts.master_role:
-        case {"role": "user"}:
-            return None
+def judge_signer(address: str, signer: str, role: Mapping[str, Any]) -> LinkReport | None:
+    """Say whose a signer is when it is not the address's to be; None for one that the venue does not know.
+
+    The venue executes what an agent signs on the account of its own master, whatever account it was meant for.
+    """
+    match role:
         case {"role": "missing"}:
-            text = f"{address} was never used on this network: deposit USDC there, or check HYPERLIQUID_NETWORK."
-            return _bad("account_missing", text)
+            return None
+        case {"role": "agent", "data": {"user": str(master)}} if master.lower() == address.lower():
+            return None
+        case {"role": "agent", "data": {"user": str(master)}}:
+            text = (
+                f"The agent wallet {signer} belongs to {master}, where its orders would run: approve one for {address}."
+            )
+            return _bad("agent_of_another", text)
+        case _:
+            text = f"The key is that of {signer}, which is an account itself: send the key of an agent wallet."
+            return _bad("key_is_an_account", text)
+
+
+def judge_owner(address: str, role: Mapping[str, Any]) -> LinkReport | None:
+    """Say what keeps an address from being a master's; None when nothing does, also for one that was never used."""
+    match role:
+        case {"role": "user" | "missing"}:
+            return None
         case {"role": "agent", "data": {"user": str(master)}}:
             return _bad("address_is_agent", f"{address} is an agent wallet: give the address of its master, {master}.")
         case role:
             return _bad("address_not_master", f"{address} is a {role['role']}: give the address of a master account.")
+
+
+def _judge_master(facts: LinkFacts) -> LinkReport | None:
+    if facts.master_role == {"role": "missing"}:
+        text = f"{facts.address} was never used on this network: deposit USDC there, or check HYPERLIQUID_NETWORK."
+        return _bad("account_missing", text)
+    return judge_owner(facts.address, facts.master_role)
 
 
 def _judge_margin(facts: LinkFacts) -> LinkReport | None:
@@ -85,6 +109,9 @@ def _judge_expired(facts: LinkFacts) -> LinkReport | None:
 def _judge_approval(facts: LinkFacts) -> LinkReport | None:
     if facts.is_approved:
         return None
+    foreign = judge_signer(facts.address, facts.signer, facts.signer_role)
+    if foreign is not None:
+        return foreign
     text = f"The agent wallet {facts.signer} is not approved for {facts.address}: sign its approval as the master."
     return _bad("agent_not_approved", text)
 

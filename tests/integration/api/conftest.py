@@ -191,6 +191,8 @@ async def _working(client: Client) -> Worker:
 def environment_of(home: Path, temporal: str, namespace: str, venue: str = "http://127.0.0.1:9") -> dict[str, str]:
     return {
         "HYPERLIQUID_URL": venue,
+        # Each new account is asked for at the venue, and the tests make more of them than a user does.
+        "HYPERLIQUID_WEIGHT_PER_MINUTE": "1000000",
         "HOLDFAST_ENV": "testing",
         "HOLDFAST_HOME": str(home),
         "TEMPORAL_ADDRESS": temporal,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from eth_account import Account
+from hyperliquid.exchange import Exchange
 from sqlalchemy import text
 
 from storage.postgres.engine import transaction
@@ -178,6 +179,31 @@ def test_the_address_of_the_agent_is_not_the_masters(served: Served, wallet: Wal
     answer = api.post("/api/accounts", {"network": "paper", "address": wallet.address, "agent_key": wallet.key})
     assert (answer.status_code, api.code(answer)) == (422, "address_is_agent")
     assert api.get("/api/accounts").json()["items"] == []
+
+
+def test_what_belongs_to_another_account_is_refused_and_nothing_of_it_is_stored(served: Served, paper: Paper) -> None:
+    """The venue executes what an agent signs on the account of its own master, whatever account we meant."""
+    mine, other = Account.create(), Account.create()
+    for account in (mine, other):
+        paper.post("deposit", user=account.address, usdc="1000")
+    agent_key = "0x" + Exchange(other, paper.url).approve_agent("bot")[1].removeprefix("0x")
+    agent = Account.from_key(agent_key).address
+    api = served.user()
+    body = {"network": "paper", "address": mine.address}
+
+    as_master = api.post("/api/accounts", {"network": "paper", "address": agent})
+    assert (as_master.status_code, api.code(as_master)) == (422, "address_is_agent")
+    assert other.address.lower() in as_master.text
+    foreign = api.post("/api/accounts", body | {"agent_key": agent_key})
+    assert (foreign.status_code, api.code(foreign)) == (422, "agent_of_another")
+    anothers = api.post("/api/accounts", body | {"agent_key": "0x" + bytes(other.key).hex()})
+    assert (anothers.status_code, api.code(anothers)) == (422, "key_is_an_account")
+    assert api.get("/api/accounts").json()["items"] == []
+
+    added = api.post("/api/accounts", body).json()["id"]
+    later = api.patch(f"/api/accounts/{added}", {"agent_key": agent_key})
+    assert (later.status_code, api.code(later)) == (422, "agent_of_another")
+    assert api.get(f"/api/accounts/{added}").json()["signer"] is None
 
 
 def test_a_link_that_was_never_approved_is_one_sentence_of_what_to_do(ann: Api, paper: Paper, wallet: Wallet) -> None:

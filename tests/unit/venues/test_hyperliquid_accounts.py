@@ -235,7 +235,7 @@ OURS = {"role": "agent", "data": {"user": MASTER}}
         ({"signer": OURS, "ends": timedelta(days=3)}, True, "agent_expiring", "expires on 2026-11-24"),
         ({"signer": OURS, "ends": timedelta(days=-1)}, False, "agent_expired", "expired on 2026-11-20"),
         ({}, False, "agent_not_approved", "not approved"),
-        ({"signer": {"role": "agent", "data": {"user": AGENT}}}, False, "agent_not_approved", "not approved"),
+        ({"signer": {"role": "agent", "data": {"user": AGENT}}}, False, "agent_of_another", "would run"),
         ({"master": {"role": "missing"}}, False, "account_missing", "deposit USDC"),
         ({"master": {"role": "agent", "data": {"user": "0xthemaster"}}}, False, "address_is_agent", "0xthemaster"),
         ({"signer": OURS, "abstraction": "unifiedAccount"}, False, "account_unified", "standard mode"),
@@ -269,3 +269,32 @@ def test_after_a_429_reads_that_a_position_waits_for_come_before_the_others():
         with pytest.raises(Retryable, match="budget"):
             reader.fills_since(ACCOUNT, NOW)
         assert reader.fills_since(ACCOUNT, NOW, is_urgent=True) == ()
+
+
+OF_ANOTHER = {"role": "agent", "data": {"user": "0x" + "9" * 40}}
+
+
+@pytest.mark.parametrize(
+    ("owner", "signer", "agents", "code"),
+    [
+        ({"role": "user"}, None, [], "ok"),
+        ({"role": "missing"}, None, [], "ok"),
+        (OF_ANOTHER, None, [], "address_is_agent"),
+        ({"role": "vault"}, None, [], "address_not_master"),
+        ({"role": "user"}, {"role": "missing"}, [], "ok"),
+        ({"role": "user"}, OURS, [], "ok"),
+        ({"role": "user"}, None, [{"address": AGENT, "name": "holdfast", "validUntil": 1}], "ok"),
+        ({"role": "user"}, OF_ANOTHER, [], "agent_of_another"),
+        ({"role": "user"}, {"role": "user"}, [], "key_is_an_account"),
+        (OF_ANOTHER, {"role": "missing"}, [], "address_is_agent"),
+    ],
+)
+def test_before_an_account_is_stored_the_venue_is_asked_whose_address_and_signer_are(
+    owner: dict[str, Any], signer: dict[str, Any] | None, agents: list[Any], code: str
+):
+    roles = {MASTER: owner, AGENT: signer}
+    answers = {"userRole": lambda body: roles[body["user"]], "extraAgents": agents}
+    with client_of(answers) as (client, _):
+        report = HyperliquidAccounts(client).check_address(MASTER, "" if signer is None and not agents else AGENT)
+    assert (report.ok, report.code) == (code == "ok", code)
+    assert report.sentence.count(". ") == 0
