@@ -61,21 +61,31 @@ def run(node: Node, envelope: Envelope) -> Json:
         node.commit()
 
 
-def execute(node: Node, envelope: Envelope) -> Json:
-    """Run an action; what it changed is durable after the node's next commit."""
+def known_signer(node: Node, envelope: Envelope) -> str | None:
+    """Return who signed an L1 action; None where there is no such signer: running the action tells why."""
+    if envelope.action["type"] in USER_SIGNED or envelope.action["type"] == "multiSig":
+        return None
+    try:
+        return _l1_signer(node, envelope)
+    except (ActionRefused, Unparsable):
+        return None
+
+
+def execute(node: Node, envelope: Envelope, signer: str | None = None) -> Json:
+    """Run an action, whose signer may be known already; what it changed is durable after the node's next commit."""
     node.venue.begin_block()
     try:
-        return _run(node, envelope)
+        return _run(node, envelope, signer)
     except ActionRefused as refused:
         return {"status": "err", "response": refused.text}
 
 
-def _run(node: Node, envelope: Envelope) -> Json:
+def _run(node: Node, envelope: Envelope, signer: str | None) -> Json:
     if envelope.action["type"] == "multiSig":
         return _run_multi_sig(node, envelope)
     if envelope.action["type"] in USER_SIGNED:
         return _run_user_signed(node, envelope)
-    signer = _l1_signer(node, envelope)
+    signer = signer or _l1_signer(node, envelope)
     account = _account_of(node, signer)
     if account.signers:
         raise ActionRefused(MULTI_SIG_ONLY)

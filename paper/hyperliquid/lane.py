@@ -1,4 +1,7 @@
-"""The short way of an action: read off the connection, run, made durable together with its neighbours, answered.
+"""The short way of an action: read off the connection, run and made durable together with its neighbours, answered.
+
+What can be read off the connections in one turn of the loop is one batch. The signers of all of it are found first, then all
+of it runs in the order of its arrival: one step for many actions is half as long again when the steps take turns.
 
 The way through ASGI costs as much as an order itself. It is kept for everything out of the ordinary: a fault in force, a
 halted chain, a delay, a request that comes in pieces or cannot be read; both ways run the same functions.
@@ -16,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from paper.engine.errors import Unparsable
 from paper.faults import Faults
 from paper.hyperliquid import exchange
+from paper.hyperliquid.exchange import Envelope
 from paper.hyperliquid.limits import exchange_weight
 from paper.hyperliquid.node import Node
 
@@ -33,13 +37,13 @@ GARBLED = b"422 Unprocessable Entity\r\ncontent-type: text/plain; charset=utf-8"
 
 
 class Lane:
-    """Runs actions at once and answers them when the batch that is ready now is durable."""
+    """Runs the actions that are ready now as one batch and answers them when it is durable."""
 
     def __init__(self, node: Node, faults: Faults, log: Callable[[Json, Json], None]) -> None:
         self._node = node
         self._faults = faults
         self._log = log
-        self._waiting: list[tuple[asyncio.WriteTransport, bytes]] = []
+        self._waiting: list[tuple[asyncio.WriteTransport, Envelope | None]] = []
 
     @property
     def is_open(self) -> bool:
@@ -49,37 +53,48 @@ class Lane:
         return not (self._faults.rules or settings.halted or delayed or settings.retry_after)
 
     def take(self, transport: asyncio.WriteTransport, ip: str, body: bytes) -> bool:
-        """Run an action and answer it soon; False where the long way has to see to the request."""
+        """Queue an action, to be run and answered soon; False where the long way has to see to the request."""
         try:
             envelope = exchange.read_envelope(from_json(body))
         except (ValueError, Unparsable):
             return False
-        if not self._node.limits.admit_weight(ip, exchange_weight(envelope.action), self._node.venue.clock()):
-            self._answer(transport, TYPES[429], b"null")
-            return True
-        try:
-            answer = exchange.execute(self._node, envelope)
-        except Unparsable:
-            self._answer(transport, GARBLED, UNPARSABLE.encode())
-            return True
-        self._log(envelope.action, answer)
-        self._answer(transport, TYPES[200], to_json(answer))
-        return True
-
-    def _answer(self, transport: asyncio.WriteTransport, head: bytes, body: bytes) -> None:
         if not self._waiting:
             # Whatever else can be read off the connections in this turn of the loop is in the same batch.
             asyncio.get_running_loop().call_soon(self.flush)
-        self._waiting.append((transport, b"HTTP/1.1 %b\r\ncontent-length: %d\r\n\r\n%b" % (head, len(body), body)))
+        limits = self._node.limits
+        admitted = not limits.is_on or limits.admit_weight(
+            ip, exchange_weight(envelope.action), self._node.venue.clock()
+        )
+        self._waiting.append((transport, envelope if admitted else None))
+        return True
 
     def flush(self) -> None:
-        """Make everything durable that was run, then answer it."""
+        """Run everything that waits, make it durable, then answer it."""
         waiting, self._waiting = self._waiting, []
-        if waiting:
-            self._node.commit()
-        for transport, data in waiting:
+        if not waiting:
+            return
+        node = self._node
+        signers = [exchange.known_signer(node, envelope) if envelope else None for _, envelope in waiting]
+        answers = [
+            self._run(envelope, signer) if envelope else _answer(TYPES[429], b"null")
+            for (_, envelope), signer in zip(waiting, signers, strict=True)
+        ]
+        node.commit()
+        for (transport, _), answer in zip(waiting, answers, strict=True):
             if not transport.is_closing():
-                transport.write(data)
+                transport.write(answer)
+
+    def _run(self, envelope: Envelope, signer: str | None) -> bytes:
+        try:
+            answer = exchange.execute(self._node, envelope, signer)
+        except Unparsable:
+            return _answer(GARBLED, UNPARSABLE.encode())
+        self._log(envelope.action, answer)
+        return _answer(TYPES[200], to_json(answer))
+
+
+def _answer(head: bytes, body: bytes) -> bytes:
+    return b"HTTP/1.1 %b\r\ncontent-length: %d\r\n\r\n%b" % (head, len(body), body)
 
 
 def protocol_of(lane: Lane) -> type[asyncio.Protocol]:
@@ -87,6 +102,7 @@ def protocol_of(lane: Lane) -> type[asyncio.Protocol]:
 
     class Protocol(HttpToolsProtocol):
         _is_inside = False
+        _taken_at = 0.0
 
         def data_received(self, data: bytes) -> None:
             if self._is_ready() and data.startswith(REQUEST) and lane.is_open:
@@ -99,11 +115,23 @@ def protocol_of(lane: Lane) -> type[asyncio.Protocol]:
             super().data_received(data)
 
         def _keep_alive(self) -> None:
-            """Close the connection when nothing more comes, as after any other answer."""
-            self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            """Close the connection when nothing more comes, as after any other answer.
+
+            A timer of its own for every request would cost as much as reading it.
+            """
+            self._taken_at = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._look_again_in(self.timeout_keep_alive)
+
+        def _look_again_in(self, seconds: float) -> None:
+            self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+        def timeout_keep_alive_handler(self) -> None:
+            left = self._taken_at + self.timeout_keep_alive - self.loop.time()
+            if left > 0:
+                self._look_again_in(left)
+            else:
+                super().timeout_keep_alive_handler()
 
         def _is_ready(self) -> bool:
             return not self._is_inside and getattr(self.cycle, "response_complete", True)

@@ -60,25 +60,27 @@ class Node:
         store, venue = self.store, self.venue
         for address in changes.accounts:
             store.put_row("accounts", address, venue.accounts[address])
-        counted = (venue.accounts[address] for address in changes.counted if address not in changes.accounts)
-        store.put_counts([(row.address, row.requests_used, row.last_throttled_ms) for row in counted])
         for address in changes.vaults:
             store.put_row("vaults", address, venue.vaults[address])
         for twap_id in changes.twaps:
             store.put_row("twaps", twap_id, venue.twaps[twap_id])
-        store.put_rows("orders", ((oid, venue.orders[oid]) for oid in changes.orders))
+        forgotten: list[tuple[str, int | None]] = []
         for address in changes.agents:
             live = self.agents.live.get(address)
             agent = live or self.agents.retired[address]
             store.put_agent(agent, is_live=live is not None)
             if live is None:
-                store.forget_nonces(address)
+                forgotten.append((address, None))
         store.append("fills", changes.fills)
         store.append("fundings", changes.fundings)
         store.append("ledger", changes.ledger)
         store.append("rates", changes.rates)
         store.append("samples", changes.samples)
-        store.add_nonces(changes.nonces)
+        if changes.orders or changes.counted or changes.nonces or forgotten:
+            orders = [venue.orders[oid] for oid in changes.orders]
+            counted = [venue.accounts[address] for address in changes.counted if address not in changes.accounts]
+            counts = [(row.address, row.requests_used, row.last_throttled_ms) for row in counted]
+            store.put_batch(orders, [*forgotten, *changes.nonces], counts)
         if changes.is_meta:
             store.put_meta("ids", self._ids())
         store.commit()
