@@ -191,7 +191,7 @@ async def run_case(stack: Arena, planned: Planned, seed: int) -> Verdict:
         for evidence in await run.evidence():
             verdict.add(judge(evidence))
     finally:
-        run.leave_coins()
+        await run.coins.aclose()
     for note in run.notes:
         verdict.complain("notes", note)
     if not verdict.is_clean:

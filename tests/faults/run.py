@@ -8,7 +8,7 @@ import os
 import signal
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -61,7 +61,7 @@ class Run:
     drained_at: datetime | None = None
     notes: list[str] = field(default_factory=list)
     undo: list[Callable[[], object]] = field(default_factory=list)
-    coins: list[asyncio.Lock] = field(default_factory=list)
+    coins: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
     def stack(self) -> FullStack:
@@ -99,14 +99,7 @@ class Run:
 
     async def alone_on(self, coin: str) -> None:
         """Have a coin of this venue to this run alone until it has been judged."""
-        lock = self.arena.place(f"{self.account.venue} {coin}")
-        await lock.acquire()
-        self.coins.append(lock)
-
-    def leave_coins(self) -> None:
-        """Let others have the coins of this run."""
-        while self.coins:
-            self.coins.pop().release()
+        await self.coins.enter_async_context(self.arena.place(f"{self.account.venue} {coin}"))
 
     async def start(self, wish: Intent) -> Intent:
         """Start the workflow of an intent, however often that takes."""
@@ -134,7 +127,8 @@ class Run:
         """Wait until a position is open and protected; an open that ends otherwise would leave the case without its matter."""
         phase = await self.reach(wish, IntentPhase.PROTECTED)
         if phase not in {IntentPhase.PROTECTED, IntentPhase.CLOSED}:
-            self.notes.append(f"the open of {wish.coin} that this case is about became {phase}")
+            why = await asyncio.to_thread(self._reason, wish)
+            self.notes.append(f"the open of {wish.coin} that this case is about became {phase}: {why}")
 
     async def until(self, holds: Any, seconds: float = PATIENCE) -> None:
         """Wait until something holds."""
@@ -269,6 +263,11 @@ class Run:
         except Retryable:
             # The database is gone on purpose; who asks, asks again.
             return ""
+
+    def _reason(self, wish: Intent) -> str:
+        query = select(intents.c.reason_code + " " + intents.c.reason).where(intents.c.id == wish.intent_id)
+        with transaction(self.stack.bench.engine) as connection:
+            return str(connection.scalar(query))
 
     def _collect(self, account: AccountRef, running: frozenset[str]) -> Evidence:
         log = self.site.log(account)
