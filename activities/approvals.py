@@ -171,7 +171,10 @@ class Approving:
 
 
 def _busy(desk: ApprovalDesk, request: ApprovalRequest, owner: str) -> Approval:
-    reason = f"{request.intent.coin} on this account belongs to intent {owner}."
+    reason = (
+        f"{request.intent.coin} on this account belongs to intent {owner}. Close or cancel that one first: one position a coin "
+        f"has one owner."
+    )
     desk.note_phase(request.intent.intent_id, IntentPhase.REFUSED, code="instrument_busy", reason=reason)
     return Approval(code="instrument_busy", reason=reason, owner=owner)
 

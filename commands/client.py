@@ -89,11 +89,24 @@ def keep_access(folder: Path, *, url: str, key: str) -> None:
     home.write_private(access_file(folder), {"url": url, "key": key})
 
 
+def _for_a_terminal(code: str, message: str, action: str, details: Mapping[str, object]) -> tuple[str, str]:
+    """Say what the API leaves to `details`, which nobody sees here, and name options instead of fields."""
+    match code:
+        case "invalid_request":
+            faults = "; ".join(f"{field}: {fault}" for field, fault in details.items())
+            return f"{message.removesuffix('.')}: {faults}.", "See --help."
+        case "account_ambiguous":
+            return message, f"Say which one with --account: {str(details.get('accounts', '')).replace(',', ' or ')}."
+        case _:
+            return message, action
+
+
 def _error_of(answer: httpx.Response) -> HoldfastError:
     """Read the error envelope; anything else that answers is not our API."""
     try:
         error = answer.json()["error"]
         code, message, action = str(error["code"]), str(error["message"]), str(error.get("action") or "")
+        message, action = _for_a_terminal(code, message, action, error.get("details") or {})
     except (ValueError, KeyError, TypeError):
         return Misconfigured(
             "no_api", f"{answer.url} answered {answer.status_code} without our error envelope.", action="Check the URL."

@@ -37,6 +37,10 @@ UNAVAILABLE_CODES = frozenset(
 )
 
 
+UNUSABLE = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
+"""What the system says of a path that a person gave and that does not work."""
+
+
 class CommandFailed(Exception):
     """A command ran and its answer is no."""
 
@@ -60,12 +64,20 @@ def run(command: Callable[[], object]) -> NoReturn:
     except HoldfastError as failure:
         leave(failure.code, f"{failure.message} {failure.action}".strip(), _exit_of(failure))
     except OSError as failure:
-        if failure.errno != errno.ENOSPC:
-            raise
+        _leave_for_a_file(failure)
+    sys.exit(Exit.DONE)
+
+
+def _leave_for_a_file(failure: OSError) -> NoReturn:
+    """Say what is wrong with a disk, a folder or a file; anything else is a bug and keeps its traceback."""
+    if failure.errno == errno.ENOSPC:
         leave(
             "disk_full", f"The disk is full: {failure}. Free some space and start again; nothing is lost.", Exit.SETUP
         )
-    sys.exit(Exit.DONE)
+    if failure.errno not in UNUSABLE or failure.filename is None:
+        raise failure
+    place = f"{failure.filename} cannot be used ({failure.strerror})."
+    leave("file_unusable", f"{place} Check the path and its rights, or name another.", Exit.SETUP)
 
 
 def leave(code: str, sentence: str, exit_code: Exit) -> NoReturn:

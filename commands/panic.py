@@ -40,8 +40,7 @@ def panic(
 ) -> None:
     """Cancel all orders and close all positions of an account, from the venue's truth alone."""
     settings = load_settings()
-    if venue not in VENUES or (venue == BINANCE) is bool(account) or (venue == HYPERLIQUID and not account):
-        raise CommandFailed("bad_venue", f"{account or 'No address'} is no account at {venue}.", "See --help.")
+    _require_fitting(venue, account)
     signer = _signer(venue, account.lower(), key_file)
     connected = connections(settings, OneKey(signer), home.venue_urls(settings))
     network = settings.network_of(venue).value
@@ -56,6 +55,18 @@ def panic(
         print_json(done)
     else:
         say(f"Flat: {done['cancelled']} orders cancelled, {done['closed']} closes sent.")
+
+
+def _require_fitting(venue: str, account: str) -> None:
+    """Refuse an address where there are none, and its absence where accounts have one."""
+    if venue not in VENUES:
+        raise CommandFailed("bad_venue", f"There is no venue {venue}.", f"Choose {', '.join(VENUES)}.")
+    if venue == HYPERLIQUID and not account:
+        raise CommandFailed("bad_address", "Which account is not said.", "Give its address: holdfast panic 0x...")
+    if venue == BINANCE and account:
+        raise CommandFailed(
+            "address_not_taken", "Binance accounts have no address.", "Leave it away; the key is asked for."
+        )
 
 
 def _signer(venue: str, account: str, key_file: str) -> SigningKey:

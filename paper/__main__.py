@@ -14,6 +14,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = argparse.ArgumentParser(prog="paper", add_help=False)
     options.add_argument("--venue", choices=VENUES, default=VENUES[0])
     chosen, _ = options.parse_known_args(wanted)
+    if {"-h", "--help"} & set(wanted):
+        sys.stdout.write(f"A paper exchange: --venue {' | '.join(VENUES)}. Of {chosen.venue}:\n\n")
     match chosen.venue:
         case "binance":
             from paper.binance.__main__ import main as serve

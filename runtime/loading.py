@@ -34,6 +34,13 @@ def _given(environ: Mapping[str, str], env_file: Path | None) -> dict[str, str]:
 
 def _resolved(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     folder = given.get("HOLDFAST_SECRETS", "").strip()
+    if folder and not Path(folder).is_dir():
+        # Without the folder every secret in it would count as unset, and a default would stand in.
+        raise SetupError(
+            "bad_setting",
+            f"HOLDFAST_SECRETS names {folder}, which is no folder.",
+            "Make it, or unset HOLDFAST_SECRETS.",
+        )
     for name in environment_names():
         if value := _value_of(name, given, Path(folder) if folder else None):
             yield name, value

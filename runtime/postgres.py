@@ -208,6 +208,10 @@ def _run_initdb(nobody: Nobody, data: Path, password_file: Path) -> None:
     answer = subprocess.run([*command, *options], capture_output=True, env=_environment(), check=False)
     if answer.returncode != 0:
         reason = " ".join(answer.stderr.decode(errors="replace").split())
+        if "No space left on device" in reason:
+            raise SetupError(
+                "disk_full", f"The disk of {data} is full.", "Free some space and start again; nothing is lost."
+            )
         raise SetupError("initdb_failed", f"Postgres cannot make {data}: {reason}.", "Check the disk and its rights.")
 
 

@@ -33,6 +33,7 @@ KINDS = {
     "userFillsByTime": "userTrades",
     "clearinghouseState": "positionRisk",
 }
+SIDES = {"b": True, "buy": True, "long": True, "a": False, "s": False, "sell": False, "short": False}
 YEAR_MS = 366 * 86_400_000
 
 
@@ -48,6 +49,13 @@ def _decimal(body: Json, *names: str) -> Decimal:
     if not value.is_finite():
         raise BadControl(f"{names[0]} must be a decimal.")
     return value
+
+
+def _is_buy(body: Json) -> bool:
+    side = str(body.get("side", "buy")).lower()
+    if side not in SIDES:
+        raise BadControl("side must be buy or sell.")
+    return SIDES[side]
 
 
 def _name(body: Json) -> str:
@@ -177,7 +185,7 @@ class Control:
         node, coin, name = self._node, self._coin(body), _name(body)
         if name not in node.users.by_name:
             raise BadControl(f"{name} has no account.")
-        is_buy = str(body.get("side", "B")).lower() in {"b", "buy", "long"}
+        is_buy = _is_buy(body)
         values = {"symbol": node.venue.contracts[coin].symbol, "side": "BUY" if is_buy else "SELL"}
         values |= {"quantity": bare(_decimal(body, "sz")), "type": "LIMIT" if "px" in body else "MARKET"}
         if "px" in body:

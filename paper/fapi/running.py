@@ -56,15 +56,23 @@ class _Announcing(uvicorn.Server):
 def run(dialect: Dialect, protocol: Protocol, arguments: list[str] | None = None) -> int:
     """Serve; returns the exit code."""
     chosen = parser(dialect).parse_args(arguments)
-    if chosen.log is not None:
-        logging.basicConfig(filename=chosen.log, level=logging.INFO)
     if chosen.speed <= 0:
-        return _fail("--speed must be above 0.")
+        return _fail("--speed must be above 0. (bad_option)")
+    try:
+        if chosen.log is not None:
+            logging.basicConfig(filename=chosen.log, level=logging.INFO)
+    except OSError as error:
+        return _fail(f"The log {chosen.log} cannot be written ({error.strerror}); give another --log. (file_unusable)")
     coins = tuple(coin.strip() for coin in chosen.coins.split(",") if coin.strip())
     try:
         listener = socket.create_server((chosen.host, chosen.port), backlog=512)
+    except OverflowError:
+        return _fail(f"There is no port {chosen.port}; give one from 0 to 65535. (bad_option)")
     except OSError as error:
-        return _fail(f"Port {chosen.port} on {chosen.host} cannot be used ({error.strerror}); give another --port.")
+        reason = str(error.strerror).partition(" (")[0]
+        return _fail(
+            f"Port {chosen.port} on {chosen.host} cannot be used ({reason}); give another --port. (port_in_use)"
+        )
     options = Options(
         coins=coins,
         feed=chosen.feed,
@@ -80,7 +88,7 @@ def run(dialect: Dialect, protocol: Protocol, arguments: list[str] | None = None
         return _fail(f"{error} ({error.code})")
     except BadState as error:
         listener.close()
-        return _fail(str(error))
+        return _fail(f"{error} (state_unusable)")
     config = uvicorn.Config(
         Server(node, protocol).app(),
         log_config=None,

@@ -25,6 +25,16 @@ Columns = dict[str, list[Any]]
 
 def columns_of(path: Path) -> Columns:
     """Read a parquet or csv (.gz) file."""
+    try:
+        return _read(path)
+    except (OSError, ValueError, csv.Error) as error:
+        # pyarrow's errors are ValueErrors or OSErrors, as are those of text that is none and of a broken archive.
+        raise BadFeed(
+            f"{path} cannot be read as what its name says ({str(error).split('. ')[0].rstrip('.')})."
+        ) from error
+
+
+def _read(path: Path) -> Columns:
     suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
     match suffix:
         case ".parquet":
@@ -71,11 +81,18 @@ def candles_of(path: Path, columns: Columns) -> list[tuple[int, Bar]]:
         )
     rows: list[tuple[int, Bar]] = []
     for moment, *values in zip(columns[time_name], *(columns[name] for name in CANDLE_COLUMNS), strict=True):
-        o, h, low, c, v = (float(str(value)) for value in values)
+        o, h, low, c, v = _numbers(path, values)
         if not 0 < low <= min(o, c) <= max(o, c) <= h:
             raise BadFeed(f"{path} has an impossible bar at {moment}.")
         rows.append((milliseconds(path, moment), Bar(o, h, low, c, v)))
     return rows
+
+
+def _numbers(path: Path, values: list[object]) -> list[float]:
+    try:
+        return [float(str(value)) for value in values]
+    except ValueError:
+        raise BadFeed(f"{path} has {values!r} where the numbers of a bar should be.") from None
 
 
 def trades_of(path: Path, columns: Columns) -> list[Print] | None:

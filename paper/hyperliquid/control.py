@@ -23,7 +23,7 @@ from paper.engine.trades import execute
 from paper.engine.venue import PaperVenue
 from paper.faults import BadFault, Faults
 from paper.hyperliquid import wire
-from paper.hyperliquid.control_input import BadControl, coin_of, decimal_of, user_of
+from paper.hyperliquid.control_input import BadControl, coin_of, decimal_of, is_buy_of, user_of
 from paper.hyperliquid.control_market import set_price, set_rules
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.order_log import order_log
@@ -84,7 +84,7 @@ class Control:
         user = user_of(body)
         if user not in venue.accounts:
             raise BadControl(f"{user} has no account.")
-        is_buy = str(body.get("side", "B")).lower() in {"b", "buy", "long"}
+        is_buy = is_buy_of(body)
         market = venue.markets[coin]
         decimals = market.perp.tick_decimals
         reach = tick_up(market.mid * (1 + REACH), decimals) if is_buy else tick_down(market.mid * (1 - REACH), decimals)

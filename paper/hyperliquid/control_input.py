@@ -10,6 +10,7 @@ from paper.engine.venue import PaperVenue
 from paper.hyperliquid.parsing import address
 
 Json = dict[str, Any]
+SIDES = {"b": True, "buy": True, "long": True, "a": False, "s": False, "sell": False, "short": False}
 
 
 class BadControl(Exception):
@@ -25,6 +26,14 @@ def decimal_of(body: Json, key: str) -> Decimal:
     if not value.is_finite():
         raise BadControl(f"{key} must be a decimal.")
     return value
+
+
+def is_buy_of(body: Json) -> bool:
+    """Return the side of a trade by hand; a buy when none is given."""
+    side = str(body.get("side", "buy")).lower()
+    if side not in SIDES:
+        raise BadControl("side must be buy or sell.")
+    return SIDES[side]
 
 
 def user_of(body: Json) -> str:

@@ -72,7 +72,7 @@ UNCLEAR: tuple[tuple[str, str], ...] = (
 )
 
 ACTIONS: dict[str, str] = {
-    "agent_not_approved": "Approve the agent wallet again with `holdfast account approve`: the venue does not know "
+    "agent_not_approved": "Approve the agent wallet again with `holdfast account key ACCOUNT --send`: the venue does not know "
     "it as this account's agent; it may have been replaced or pruned, or the account holds no funds.",
     "signature_refused": "Check the stored agent key and HYPERLIQUID_NETWORK: the venue cannot tell who signed.",
     "vault_refused": "Use the master's address of the account, not a vault's or a sub-account's.",

@@ -19,7 +19,7 @@ def test_an_agent_that_nobody_approved_is_refused_with_a_sentence_and_trades_onc
     with rig.desk(is_linked=False) as desk:
         answer = desk.place(desk.terms())
         assert (answer.verdict, answer.code) == (Verdict.REFUSED, "agent_not_approved")
-        assert "holdfast account approve" in answer.action
+        assert "holdfast account key ACCOUNT --send" in answer.action
         assert approve(desk).verdict is Verdict.ACCEPTED
         assert desk.place(desk.terms()).verdict is Verdict.ACCEPTED
 

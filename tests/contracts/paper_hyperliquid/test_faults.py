@@ -160,6 +160,8 @@ def test_faults_are_listed_with_their_hits_and_wrong_ones_refused(trader: Trader
 def test_manual_trades_are_marked_and_cancels_by_hand_work(trader: Trader) -> None:
     logged = trader.paper.control("trade", user=trader.address, coin="SOL", side="buy", sz="3")
     assert (logged["isManual"], logged["signer"], logged["status"]) == (True, "manual", "filled")
+    wrong = trader.paper.control("trade", user=trader.address, coin="SOL", side="up", sz="3")
+    assert (wrong["code"], "side must be buy or sell" in wrong["body"]) == (400, True)
     assert trader.szi("SOL") == "3.0"
     oid = place(trader)["response"]["data"]["statuses"][0]["resting"]["oid"]
     assert trader.paper.control("cancel", oid=oid)["status"] == "canceled"

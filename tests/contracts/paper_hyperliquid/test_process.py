@@ -130,6 +130,27 @@ def test_funding_is_paid_every_hour_of_market_time(tmp_path: Path) -> None:
         paper.stop()
 
 
+@pytest.mark.parametrize("venue", ["hyperliquid", "binance", "aster"])
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--port", "99999"), "bad_option"),
+        (("--speed", "0"), "bad_option"),
+        (("--log", "/nowhere/paper.log"), "file_unusable"),
+        (("--state", "/nowhere/paper.sqlite"), "state_unusable"),
+        (("--feed", "/nowhere/{coin}.csv"), "feed_unusable"),
+    ],
+    ids=["port", "speed", "log", "state", "feed"],
+)
+def test_a_wrong_option_is_one_sentence_with_its_code(venue: str, options: tuple[str, ...], code: str) -> None:
+    command = [sys.executable, "-m", "paper", "--venue", venue, "--port", "0", *options]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+
+    assert answer.returncode == 2
+    assert answer.stderr.strip().endswith(f"({code})")
+    assert answer.stderr.strip().count("\n") == 0
+
+
 def test_the_weight_of_one_address_is_limited_with_a_null_429() -> None:
     paper = Paper(["--port", "0"])
     paper.start()

@@ -23,6 +23,11 @@ CASES = [
     (("up", "--venue", "kraken"), {}, "bad_venue", Exit.NO),
     (("account", "add", "0x" + "1" * 40, "--venue", "binance"), {}, "address_not_taken", Exit.NO),
     (("panic", "0x" + "1" * 40), {"HOLDFAST_PANIC_KEY": "short"}, "bad_key", Exit.SETUP),
+    (("panic",), {}, "bad_address", Exit.NO),
+    (("panic", "0x" + "1" * 40, "--venue", "binance"), {}, "address_not_taken", Exit.NO),
+    (("up",), {"HOLDFAST_HOME": "/proc/holdfast"}, "file_unusable", Exit.SETUP),
+    (("doctor",), {"SENTRY_DSN": "nonsense"}, "bad_setting", Exit.SETUP),
+    (("doctor",), {"HOLDFAST_SECRETS": "/nowhere"}, "bad_setting", Exit.SETUP),
 ]
 
 

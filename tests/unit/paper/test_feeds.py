@@ -221,12 +221,20 @@ def test_a_hole_in_a_file_is_filled_with_flat_bars(tmp_path: Path) -> None:
         ("1,1,1,1,1,1\n", "1 bars"),
         ("1,5,4,3,5,1\n" * 4, "impossible bar"),
         ("soon,1,1,1,1,1\n" * 4, "where a time should be"),
+        ("1,1,much,1,1,1\n" * 4, "where the numbers of a bar should be"),
         ("1,1,1,1,1,1\n" * 4, "repeats bars"),
     ],
 )
 def test_a_bad_file_is_refused_with_a_sentence(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(BadFeed, match=reason):
         load(csv_file(tmp_path, text), "BTC")
+
+
+@pytest.mark.parametrize("name", ["BTC.csv", "BTC.csv.gz", "BTC.parquet"])
+def test_a_file_that_is_not_what_its_name_says_is_refused_with_a_sentence(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"\x00\xff junk")
+    with pytest.raises(BadFeed, match="cannot be read as what its name says"):
+        load(str(tmp_path / name.replace("BTC", "{coin}")), "BTC")
 
 
 def test_a_missing_file_and_missing_columns_are_named(tmp_path: Path) -> None:

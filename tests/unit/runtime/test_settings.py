@@ -73,10 +73,10 @@ def test_a_secret_comes_from_the_file_that_name_file_names(tmp_path: Path) -> No
 
 
 def test_a_secret_comes_from_the_secrets_folder(tmp_path: Path) -> None:
-    (tmp_path / "sentry_dsn").write_text("https://dsn")
+    (tmp_path / "sentry_dsn").write_text("https://key@dsn.example/1")
     settings = loaded(HOLDFAST_SECRETS=str(tmp_path))
     assert settings.sentry_dsn is not None
-    assert settings.sentry_dsn.get_secret_value() == "https://dsn"
+    assert settings.sentry_dsn.get_secret_value() == "https://key@dsn.example/1"
 
 
 def test_the_environment_wins_over_the_file_and_over_dot_env(tmp_path: Path) -> None:

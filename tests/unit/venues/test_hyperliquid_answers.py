@@ -165,7 +165,7 @@ def test_a_change_of_leverage_is_sorted(reply: Reply, verdict: Verdict, code: st
 
 def test_an_unapproved_agent_gets_one_sentence_of_what_to_do():
     answer = answers.sort_order(err("User or API Wallet 0xab does not exist."))
-    assert answer.action.startswith("Approve the agent wallet again with `holdfast account approve`")
+    assert answer.action.startswith("Approve the agent wallet again with `holdfast account key ACCOUNT --send`")
     assert "0xab" in answer.text
 
 
