@@ -45,6 +45,12 @@ def _is_integration(item: pytest.Item) -> bool:
     return (ROOT / "tests" / "integration") in item.path.parents
 
 
+def pytest_collection_finish() -> None:
+    """Leave what is loaded out of later collections: on a busy machine they took longer than a workflow may go without a word."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish() -> None:
     """Collect what workflows that were still running left behind: a collection in the middle of `ast.parse` breaks it (CPython 3.11)."""
