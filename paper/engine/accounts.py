@@ -180,18 +180,24 @@ class ValueSample:
     profit: Decimal
 
 
+def add_resting(resting: dict[str, tuple[Decimal, Decimal]], coin: str, sz: Decimal, *, is_buy: bool) -> None:
+    """Add a size to what rests on one side of a coin."""
+    bought, sold = resting.get(coin, (ZERO, ZERO))
+    resting[coin] = (bought + sz, sold) if is_buy else (bought, sold + sz)
+
+
 class OpenOrders(dict[int, None]):
     """Ids of an account's live orders, oldest first.
 
-    `resting` is what of them may add to positions, by coin and side; it is None when it has to be summed up anew: adding it up
-    with every order that is placed costs more than all the rest.
+    `resting` is what of them may add to positions, bought and sold by coin; it is None when it has to be summed up anew: adding it
+    up with every order that is placed costs more than all the rest.
     """
 
     __slots__ = ("resting",)
 
     def __init__(self) -> None:
         super().__init__()
-        self.resting: dict[tuple[str, bool], Decimal] | None = None
+        self.resting: dict[str, tuple[Decimal, Decimal]] | None = None
 
     def __setitem__(self, oid: int, nothing: None) -> None:
         self.resting = None
@@ -204,12 +210,9 @@ class OpenOrders(dict[int, None]):
 
     def enter(self, order: Order, *, adds: bool) -> None:
         """Put an order in whose size is known; `adds` tells whether it may add to a position."""
-        resting = self.resting
-        self[order.oid] = None
-        if resting is not None and adds:
-            key = (order.coin, order.is_buy)
-            resting[key] = resting.get(key, ZERO) + order.sz
-        self.resting = resting
+        super().__setitem__(order.oid, None)
+        if self.resting is not None and adds:
+            add_resting(self.resting, order.coin, order.sz, is_buy=order.is_buy)
 
 
 @dataclass(slots=True, kw_only=True)

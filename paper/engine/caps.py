@@ -9,7 +9,7 @@ from paper.engine.errors import OrderRefused
 from paper.engine.interest import is_capped
 from paper.engine.market import Market
 from paper.engine.matching import would_match
-from paper.engine.orders import Order, Status, Tif
+from paper.engine.orders import TAKING, Order, Status
 from paper.engine.settings import Settings
 from paper.engine.venue import PaperVenue
 
@@ -21,7 +21,6 @@ LARGEST_BELOW = (
     (1, Decimal(500_000)),
 )
 LIMIT_FACTOR = 10
-TAKING = {Tif.IOC, Tif.FRONTEND_MARKET, Tif.LIQUIDATION_MARKET}
 
 
 def largest_market_orders(settings: Settings) -> list[tuple[int, Decimal]]:

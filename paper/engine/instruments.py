@@ -5,7 +5,7 @@ Written apart from `domain.instruments` on purpose: a judge that shares the roun
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from functools import cache
 
@@ -24,7 +24,11 @@ class Tier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Perp:
-    """One perpetual; `start_px` seeds the synthetic feed, `level_ntl` (USD) is the size of one simulated book level."""
+    """One perpetual; `start_px` seeds the synthetic feed, `level_ntl` (USD) is the size of one simulated book level.
+
+    With a `base` it is a spot pair of that token against USDC, whose prices have 8 - szDecimals decimals, two more than those
+    of perpetuals: `tick_decimals` is what the tick rule takes as szDecimals. `lot` is the smallest step of a size.
+    """
 
     coin: str
     asset: int
@@ -36,26 +40,21 @@ class Perp:
     base: str = ""
     only_isolated: bool = False
     is_strict: bool = False
+    is_spot: bool = field(init=False)
+    tick_decimals: int = field(init=False)
+    max_leverage: int = field(init=False)
+    lot: Decimal = field(init=False)
 
-    @property
-    def is_spot(self) -> bool:
-        """Whether this is a spot pair against USDC: `base` names its token."""
-        return bool(self.base)
-
-    @property
-    def tick_decimals(self) -> int:
-        """What the tick rule takes as szDecimals: spot prices have 8 - szDecimals decimals, two more than perps."""
-        return self.size_decimals - 2 if self.is_spot else self.size_decimals
-
-    @property
-    def max_leverage(self) -> int:
-        """The leverage of the lowest tier."""
-        return self.tiers[0].max_leverage
-
-    @property
-    def lot(self) -> Decimal:
-        """The smallest step of a size."""
-        return _step(self.size_decimals)
+    def __post_init__(self) -> None:
+        """Work out what every order asks for."""
+        made = {
+            "is_spot": bool(self.base),
+            "tick_decimals": self.size_decimals - 2 if self.base else self.size_decimals,
+            "max_leverage": self.tiers[0].max_leverage,
+            "lot": _step(self.size_decimals),
+        }
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
 
 
 def _tiers(*steps: tuple[int, int]) -> tuple[Tier, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from paper.engine.accounts import Account, Position
+from paper.engine.accounts import Account, Position, add_resting
 from paper.engine.instruments import maintenance_margin, maintenance_rate
 from paper.engine.orders import Order
 from paper.engine.venue import PaperVenue
@@ -76,13 +76,14 @@ def required_margin(
     """
     resting = _resting(venue, account) if with_orders else {}
     if extra is not None:
-        key = (extra.coin, extra.is_buy)
-        resting = resting | {key: resting.get(key, ZERO) + extra.sz}
-    coins = {coin for coin, _ in resting}
-    coins.update(account.positions)
+        resting = dict(resting)
+        add_resting(resting, extra.coin, extra.sz, is_buy=extra.is_buy)
     bound = ZERO
-    for coin in coins:
-        bound += _coin_margin(venue, account, coin, resting)
+    for coin, (bought, sold) in resting.items():
+        bound += _coin_margin(venue, account, coin, bought, sold)
+    for coin in account.positions:
+        if coin not in resting:
+            bound += _coin_margin(venue, account, coin, ZERO, ZERO)
     return bound + _spot_bids(venue, account) if account.is_unified else bound
 
 
@@ -92,17 +93,16 @@ def _spot_bids(venue: PaperVenue, account: Account) -> Decimal:
     return sum((order.sz * order.limit_px for order in bids), ZERO)
 
 
-def _resting(venue: PaperVenue, account: Account) -> dict[tuple[str, bool], Decimal]:
-    """Return what rests and may add to positions, by coin and side."""
+def _resting(venue: PaperVenue, account: Account) -> dict[str, tuple[Decimal, Decimal]]:
+    """Return what rests and may add to positions, bought and sold by coin."""
     if account.address not in venue.books or not venue.settings.resting_orders_hold_margin:
         return {}
     orders = venue.books[account.address].open_oids
     if orders.resting is None:
-        resting: dict[tuple[str, bool], Decimal] = {}
+        resting: dict[str, tuple[Decimal, Decimal]] = {}
         for order in venue.open_orders(account.address):
             if holds_margin(venue, order):
-                key = (order.coin, order.is_buy)
-                resting[key] = resting.get(key, ZERO) + order.sz
+                add_resting(resting, order.coin, order.sz, is_buy=order.is_buy)
         orders.resting = resting
     return orders.resting
 
@@ -112,14 +112,13 @@ def holds_margin(venue: PaperVenue, order: Order) -> bool:
     return not order.reduce_only and not order.is_untriggered and order.asset not in venue.spot_assets
 
 
-def _coin_margin(venue: PaperVenue, account: Account, coin: str, resting: dict[tuple[str, bool], Decimal]) -> Decimal:
-    buys, sells = resting.get((coin, True), ZERO), resting.get((coin, False), ZERO)
+def _coin_margin(venue: PaperVenue, account: Account, coin: str, bought: Decimal, sold: Decimal) -> Decimal:
     position = account.positions.get(coin)
     if position is None:
-        worst = max(buys, sells)
+        worst = max(bought, sold)
     else:
         szi = position.szi
-        worst = max(abs(szi), szi + buys, sells - szi)
+        worst = max(abs(szi), szi + bought, sold - szi)
         if not position.is_cross:
             # The isolated position's own margin has left the cash already.
             worst -= abs(szi)

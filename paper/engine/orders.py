@@ -53,7 +53,10 @@ class Status(StrEnum):
     TOO_MANY_OPEN_ORDERS_REJECTED = "tooManyOpenOrdersRejected"
 
 
-LIVE = frozenset({Status.OPEN, Status.TRIGGERED})
+# Tuples: sets ask a member of an enumeration for its hash, which is a call of its own.
+LIVE = (Status.OPEN, Status.TRIGGERED)
+TAKING = (Tif.IOC, Tif.FRONTEND_MARKET, Tif.LIQUIDATION_MARKET)
+MARKET_ORDERS = (Tif.FRONTEND_MARKET, Tif.LIQUIDATION_MARKET)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

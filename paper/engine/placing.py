@@ -7,7 +7,7 @@ from paper.engine.checks import check_order, check_shape
 from paper.engine.errors import OrderRefused
 from paper.engine.margin import holds_margin
 from paper.engine.matching import match_taker, settle, shed_older_reduce_only, would_match
-from paper.engine.orders import Order, Status, Tif
+from paper.engine.orders import MARKET_ORDERS, TAKING, Order, Status, Tif
 from paper.engine.requests import ActionContext, Failed, Filled, Grouping, OrderRequest, Outcome, Resting, Waiting
 from paper.engine.trades import close_order
 from paper.engine.venue import PaperVenue
@@ -61,7 +61,7 @@ def _check_crossing(venue: PaperVenue, order: Order) -> bool:
     if order.tif is Tif.IOC and not crosses:
         text = "Order could not immediately match against any resting orders."
         raise OrderRefused(text, Status.IOC_CANCEL_REJECTED)
-    if order.tif in {Tif.FRONTEND_MARKET, Tif.LIQUIDATION_MARKET} and not crosses:
+    if order.tif in MARKET_ORDERS and not crosses:
         raise OrderRefused("No liquidity available for market order.", Status.MARKET_NO_LIQUIDITY_REJECTED)
     return crosses
 
@@ -78,14 +78,14 @@ def enter_book(venue: PaperVenue, order: Order, *, crosses: bool = True) -> Outc
     """Match an admitted order and rest or drop what is left of it; one that is known not to cross only rests."""
     if crosses:
         match_taker(venue, order)
-    if order.sz > 0 and order.status in {Status.OPEN, Status.TRIGGERED}:
+    if order.is_live and order.sz > 0:
         _leave_rest(venue, order)
     settle(venue)
     return _outcome(venue, order)
 
 
 def _leave_rest(venue: PaperVenue, order: Order) -> None:
-    if order.tif in {Tif.IOC, Tif.FRONTEND_MARKET, Tif.LIQUIDATION_MARKET}:
+    if order.tif in TAKING:
         close_order(venue, order, Status.CANCELED)
         return
     venue.markets[order.coin].book.add(order)

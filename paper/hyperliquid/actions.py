@@ -21,6 +21,7 @@ from paper.hyperliquid.parsing import address, cloid, order_request, typed
 from paper.hyperliquid.wire import bare
 
 Json = dict[str, Any]
+GROUPINGS = {grouping.value: grouping for grouping in Grouping}
 UNAPPROVED = "Builder fee has not been approved."
 Handler = Callable[[Node, Account, Json, Origin], Json]
 
@@ -45,10 +46,10 @@ def _grouping(action: Json) -> Grouping:
     if isinstance(wanted, dict):
         # A priority fee; it changes nothing here.
         return Grouping.NA
-    try:
-        return Grouping(typed(wanted, str))
-    except ValueError:
-        raise Unparsable(f"unknown grouping {wanted!r}") from None
+    grouping = GROUPINGS.get(typed(wanted, str))
+    if grouping is None:
+        raise Unparsable(f"unknown grouping {wanted!r}")
+    return grouping
 
 
 def _context(account: Account, action: Json, origin: Origin) -> ActionContext:
@@ -82,10 +83,12 @@ def _batch_refusal(wanted: list[OrderRequest], grouping: Grouping) -> str:
     """Return the one error of a batch that fails before its orders are looked at."""
     if not wanted:
         return "Empty batch."
+    if grouping is Grouping.NA:
+        return ""
     triggers = [item for item in wanted if item.trigger is not None]
     if grouping is Grouping.NORMAL_TPSL and wanted[0].trigger is not None:
         return "Main order cannot be trigger order."
-    if grouping is not Grouping.NA and not triggers:
+    if not triggers:
         return "Unexpected number of trigger orders"
     if grouping is Grouping.NORMAL_TPSL and len(triggers) != len(wanted) - 1:
         return "Unexpected number of trigger orders"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -26,6 +27,8 @@ from paper.hyperliquid.node import Node
 Json = dict[str, Any]
 REQUEST = b"POST /exchange HTTP/1.1\r\n"
 UNPARSABLE = "Failed to deserialize the JSON body into the target type"
+# A client's heads are the same from request to request but for the length.
+HEADS = 1_000
 LENGTH = b"content-length:"
 # Headers that ask for more than an answer.
 UNUSUAL = (b"\r\nexpect:", b"\r\nconnection: close", b"\r\ntransfer-encoding:", b"\r\nupgrade:")
@@ -51,6 +54,15 @@ class Lane:
         settings = self._node.venue.settings
         delayed = settings.cancel_delay_s or settings.answer_delay_s or settings.fill_before_ack
         return not (self._faults.rules or settings.halted or delayed or settings.retry_after)
+
+    def take_front(self, transport: asyncio.WriteTransport, ip: str, data: bytes) -> bytes:
+        """Queue the whole actions at the front of what was read; returns what is behind them."""
+        while data.startswith(REQUEST):
+            body, rest = _first_body(data)
+            if not body or not self.take(transport, ip, body):
+                break
+            data = rest
+        return data
 
     def take(self, transport: asyncio.WriteTransport, ip: str, body: bytes) -> bool:
         """Queue an action, to be run and answered soon; False where the long way has to see to the request."""
@@ -97,62 +109,78 @@ def _answer(head: bytes, body: bytes) -> bytes:
     return b"HTTP/1.1 %b\r\ncontent-length: %d\r\n\r\n%b" % (head, len(body), body)
 
 
-def protocol_of(lane: Lane) -> type[asyncio.Protocol]:
-    """Return uvicorn's protocol with the short way before it."""
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's protocol with the short way before it."""
 
-    class Protocol(HttpToolsProtocol):
-        _is_inside = False
-        _taken_at = 0.0
+    lane: Lane
+    _is_inside = False
+    _taken_at = 0.0
 
-        def data_received(self, data: bytes) -> None:
-            if self._is_ready() and data.startswith(REQUEST) and lane.is_open:
-                body = _whole_body(data)
-                if body is not None and lane.take(self.transport, self.client[0] if self.client else "unknown", body):
-                    self._keep_alive()
-                    return
+    def data_received(self, data: bytes) -> None:
+        if self.lane.is_open and self._is_ready():
+            rest = self.lane.take_front(self.transport, _ip(self.client), data)
+            if len(rest) < len(data):
+                self._keep_alive()
+            data = rest
+        if data:
             # Answers stand in the order of their requests.
-            lane.flush()
+            self.lane.flush()
             super().data_received(data)
 
-        def _keep_alive(self) -> None:
-            """Close the connection when nothing more comes, as after any other answer.
+    def _keep_alive(self) -> None:
+        """Close the connection when nothing more comes, as after any other answer.
 
-            A timer of its own for every request would cost as much as reading it.
-            """
-            self._taken_at = self.loop.time()
-            if self.timeout_keep_alive_task is None:
-                self._look_again_in(self.timeout_keep_alive)
+        A timer of its own for every request would cost as much as reading it.
+        """
+        self._taken_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again_in(self.timeout_keep_alive)
 
-        def _look_again_in(self, seconds: float) -> None:
-            self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+    def _look_again_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
-        def timeout_keep_alive_handler(self) -> None:
-            left = self._taken_at + self.timeout_keep_alive - self.loop.time()
-            if left > 0:
-                self._look_again_in(left)
-            else:
-                super().timeout_keep_alive_handler()
+    def timeout_keep_alive_handler(self) -> None:
+        left = self._taken_at + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._look_again_in(left)
+        else:
+            super().timeout_keep_alive_handler()
 
-        def _is_ready(self) -> bool:
-            return not self._is_inside and getattr(self.cycle, "response_complete", True)
+    def _is_ready(self) -> bool:
+        return not self._is_inside and getattr(self.cycle, "response_complete", True)
 
-        def on_message_begin(self) -> None:
-            self._is_inside = True
-            super().on_message_begin()
+    def on_message_begin(self) -> None:
+        self._is_inside = True
+        super().on_message_begin()
 
-        def on_message_complete(self) -> None:
-            self._is_inside = False
-            super().on_message_complete()
-
-    return Protocol
+    def on_message_complete(self) -> None:
+        self._is_inside = False
+        super().on_message_complete()
 
 
-def _whole_body(data: bytes) -> bytes | None:
-    """Return the body of a request that is all there and alone, None for any other."""
-    head, mark, body = data.partition(b"\r\n\r\n")
+def protocol_of(lane: Lane) -> type[asyncio.Protocol]:
+    """Return uvicorn's protocol with the short way before it."""
+    return type("Protocol", (_Protocol,), {"lane": lane})
+
+
+def _ip(client: tuple[str, int] | None) -> str:
+    return client[0] if client else "unknown"
+
+
+def _first_body(data: bytes) -> tuple[bytes, bytes]:
+    """Return the body of the first request and what is behind it; no body where it is not all there or out of the ordinary."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = _length(head)
+    # Without its end a head has no body, and no action is empty.
+    return (body[:length], body[length:]) if length is not None and len(body) >= length else (b"", data)
+
+
+@lru_cache(HEADS)
+def _length(head: bytes) -> int | None:
+    """Return how long the body behind a head is, None where the head asks for more than an answer."""
     head = head.lower()
     start = head.find(LENGTH)
-    if not mark or start < 0 or any(name in head for name in UNUSUAL):
+    if start < 0 or any(name in head for name in UNUSUAL):
         return None
     length = head[start + len(LENGTH) :].partition(b"\r\n")[0].strip()
-    return body if length.isdigit() and int(length) == len(body) else None
+    return int(length) if length.isdigit() else None

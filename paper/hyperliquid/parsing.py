@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from paper.engine.errors import Unparsable
@@ -18,6 +19,9 @@ ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 CANONICAL = (("a", "b", "p", "s", "r", "t"), ("a", "b", "p", "s", "r", "t", "c"))
 _CANONICAL_NUMBER = re.compile(r"(0|[1-9]\d{0,15})(\.\d{0,10}[1-9])?")
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
+# The prices and sizes of a market are much the same from order to order.
+REMEMBERED = 10_000
+TIFS = {tif.value: tif for tif in Tif}
 
 
 def typed(value: Any, kind: type[T]) -> T:
@@ -29,7 +33,14 @@ def typed(value: Any, kind: type[T]) -> T:
 
 def decimal(text: Any) -> Decimal:
     """Read a decimal string."""
-    if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+    if not isinstance(text, str):
+        raise Unparsable(f"{text!r} is no decimal string")
+    return _decimal(text)
+
+
+@lru_cache(REMEMBERED)
+def _decimal(text: str) -> Decimal:
+    if not _NUMBER.fullmatch(text):
         raise Unparsable(f"{text!r} is no decimal string")
     try:
         return Decimal(text)
@@ -69,10 +80,10 @@ def order_request(wire: Any) -> OrderRequest:
 
 def _order_type(wire: Json) -> tuple[Tif | None, Trigger | None]:
     if isinstance(limit := wire.get("limit"), dict):
-        try:
-            return Tif(typed(limit.get("tif"), str)), None
-        except ValueError:
-            raise Unparsable(f"unknown tif {limit!r}") from None
+        tif = TIFS.get(typed(limit.get("tif"), str))
+        if tif is None:
+            raise Unparsable(f"unknown tif {limit!r}")
+        return tif, None
     if isinstance(trigger := wire.get("trigger"), dict) and trigger.get("tpsl") in {"tp", "sl"}:
         is_market = typed(trigger.get("isMarket"), bool)
         return None, Trigger(px=decimal(trigger.get("triggerPx")), is_market=is_market, tpsl=trigger["tpsl"])
@@ -112,18 +123,25 @@ def _rows(action: Json, key: str) -> list[Json]:
     return [typed(row, dict) for row in typed(action.get(key), list)]
 
 
+@lru_cache(REMEMBERED)
+def _is_canonical_number(text: str) -> bool:
+    return _CANONICAL_NUMBER.fullmatch(text) is not None
+
+
 def _is_canonical(row: Json) -> bool:
     """Tell whether an order is already as the venue writes it; most are, and the rest is written anew."""
-    keys, kind, name = tuple(row), row.get("t"), row.get("c", "x")
+    keys, kind, name, px, sz = tuple(row), row.get("t"), row.get("c", "x"), row.get("p"), row.get("s")
     limit = kind.get("limit") if isinstance(kind, dict) and len(kind) == 1 else None
-    numbers = (row.get("p"), row.get("s"))
     return (
         keys in CANONICAL
         and isinstance(limit, dict)
         and list(limit) == ["tif"]
         and isinstance(name, str)
         and name.islower()
-        and all(isinstance(text, str) and _CANONICAL_NUMBER.fullmatch(text) for text in numbers)
+        and isinstance(px, str)
+        and isinstance(sz, str)
+        and _is_canonical_number(px)
+        and _is_canonical_number(sz)
     )
 
 
