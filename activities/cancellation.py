@@ -11,7 +11,7 @@ from activities.resolution import Resolution
 from domain.errors import Retryable
 from domain.orders import IN_FLIGHT_STATES, OrderAck, OrderKey, OrderState
 from storage.journal import Journal, OrderRow
-from venues.base import Venue, VenueDirectory
+from venues.base import Venue, VenueDirectory, Verdict
 
 _DEADLINE = timedelta(seconds=5)
 """A cancel that arrives later could kill a newer order under the same name."""
@@ -71,6 +71,8 @@ class Cancellation:
                 expires_at=claim.expires_at,
             )
         )
+        if answer.verdict is not Verdict.ACCEPTED:
+            self._clock.forget(venue)
         self._journal.note_cancel(cancel_id, verdict=answer.verdict.value, text=answer.text)
 
     def _lead(self, venue: Venue) -> int:

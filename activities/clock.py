@@ -34,6 +34,11 @@ class VenueClock:
             return reading[0] + timedelta(seconds=self._monotonic() - reading[1])
         return self.read(venue, account)
 
+    def forget(self, venue: Venue) -> None:
+        """Ask anew next time: a request was not taken, and the estimate may be why."""
+        with self._lock:
+            self._readings.pop((venue.name, venue.network), None)
+
     def read(self, venue: Venue, account: AccountRef) -> datetime:
         """Ask the venue for its time and remember it."""
         before = self._monotonic()

@@ -120,6 +120,8 @@ class Submission:
         self._reached("after_gate", row.client_id)
         answer = venue.trading.send(request)
         self._reached("after_send", row.client_id)
+        if answer.verdict is not Verdict.ACCEPTED:
+            self._clock.forget(venue)
         ack = self._record(order, answer)
         self._reached("after_record", row.client_id)
         return ack

@@ -207,6 +207,21 @@ def sent_by_an_earlier_life(desk: Bench, account: AccountRef, order: ApprovedOrd
 
 
 @pytest.mark.parametrize("venue", VENUES)
+def test_a_venue_whose_clock_steps_back_is_closed_at_with_few_requests(desk: Bench, venue: str) -> None:
+    """The estimate of its clock is half a minute old at most; what it refuses for its time has the clock read anew."""
+    account = desk.account("jutta", venue=venue)
+    wish = desk.wish(account, "one", protection=desk.stop_at("ETH", "0.9", venue))
+    desk.orders.place_order(desk.approved(wish))
+    until(lambda: desk.positions.protect_position(ProtectRequest(intent=wish, protection=wish.protection)))
+    desk.papers[venue].post("settings", clock_offset_ms=-5_000)
+    try:
+        until(lambda: desk.positions.close_position(CloseOrder(intent=wish)))
+    finally:
+        desk.papers[venue].post("settings", clock_offset_ms=0)
+    assert len(desk.books.journal.orders_of(wish.intent_id)) <= 4
+
+
+@pytest.mark.parametrize("venue", VENUES)
 def test_a_lost_stop_is_not_waited_for_until_its_absence_is_proved(desk: Bench, venue: str) -> None:
     """The proof takes a deadline and a lag, minutes at AsterDEX; a second whole-position stop harms nobody."""
     account = desk.account("hanna", venue=venue)

@@ -15,12 +15,16 @@ from venues.fapi.limits import RequestBudget
 from venues.fapi.links import Grants, millis_or_none
 from venues.fapi.wire import Call, HmacSigner, require_api_key
 
+CANCELS_LIVE = timedelta(seconds=5)
+"""The longest deadline of a write beside those of orders. A window that is shorter than a deadline would put the timestamp of a
+clock that is ahead into the venue's future."""
+
 
 class BinanceClient(FapiClient):
     """Binance's endpoints; requests are signed by HMAC with timestamp and recvWindow."""
 
     def __init__(self, config: BinanceConfig, budget: RequestBudget | None = None) -> None:
-        super().__init__(config, DIALECT, HmacSigner(window=max(config.deadline, timedelta(seconds=1))), budget)
+        super().__init__(config, DIALECT, HmacSigner(window=max(config.deadline, CANCELS_LIVE)), budget)
 
 
 class BinanceKeyFacts:
