@@ -205,7 +205,7 @@ class ApprovalDesk(Protocol):
         """The newest breaker that was not reset."""
 
     def reserve(self, order: ApprovedOrder) -> None:
-        """Insert the row as APPROVED: the reservation."""
+        """Insert the row as APPROVED: the reservation; raises Refused(signer_missing) where nobody could sign it."""
 
     def note_risk(self, intent: Intent, step: str, decision: RiskDecision) -> None:
         """Store a risk decision with its numbers."""

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, and_, delete, func, or_, select, text, update
+from sqlalchemy import Connection, Engine, and_, delete, exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.accounts import AccountRef, Portfolio
 from domain.days import Breaker, DayRecord
+from domain.errors import Refused
 from domain.intents import Intent, IntentPhase
 from domain.money import Money
 from domain.orders import LIVE_STATES, ApprovedOrder, OrderKey, OrderState, Side
@@ -19,7 +20,7 @@ from storage.journal import OrderRow
 from storage.postgres.engine import dump, load, transaction
 from storage.postgres.risk import read_breaker, read_day
 from storage.postgres.rows import order_row, order_values, select_orders
-from storage.postgres.tables import accounts, intents, orders, portfolios, risk_decisions, slots
+from storage.postgres.tables import accounts, intents, orders, portfolios, risk_decisions, signers, slots
 
 _UNSEEN = text("interval '2 seconds'")
 """A fill this much younger than a sync may be missing in it, so its order still counts as reserved."""
@@ -108,7 +109,15 @@ class PostgresDesk:
         return read_breaker(self._connection, self._account.account_id)
 
     def reserve(self, order: ApprovedOrder) -> None:
-        """Insert the row as APPROVED: the reservation."""
+        """Insert the row as APPROVED: the reservation; raises Refused(signer_missing) where nobody could sign it."""
+        live = signers.c.retired_at.is_(None)
+        if not self._connection.scalar(select(exists().where(signers.c.account_id == self._account.account_id, live))):
+            # Told here it is a refusal; at the send it would be an order that is feared until its deadline has passed.
+            raise Refused(
+                "signer_missing",
+                "The account has no key that could sign an order.",
+                action=f"Add one with `holdfast account key {self._account.account_id}`.",
+            )
         self._connection.execute(insert(orders).values(**order_values(order)))
         self._connection.execute(
             update(intents)

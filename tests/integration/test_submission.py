@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, update
 from temporalio.exceptions import ApplicationError
 
 from domain.approvals import ApprovalRequest
@@ -17,7 +18,9 @@ from domain.halts import HaltFlag
 from domain.money import Price
 from domain.orders import OrderAck, OrderKey, OrderState
 from runtime.secrets import KeyRing
+from storage.postgres.engine import transaction
 from storage.postgres.halts import PostgresHalts
+from storage.postgres.owner_tables import signers
 from tests.stack.paper import Paper
 from tests.stack.trading import Bench, bench
 
@@ -237,3 +240,17 @@ def _at_once(*calls: Callable[[], OrderAck]) -> list[OrderAck]:
     for thread in threads:
         thread.join(20)
     return acks
+
+
+def test_an_account_without_a_key_is_told_so_and_no_order_has_to_be_feared(desk: Bench) -> None:
+    account = desk.account("jara")
+    with transaction(desk.engine) as connection:
+        connection.execute(
+            update(signers).where(signers.c.account_id == account.account_id).values(retired_at=func.now())
+        )
+    intent = desk.wish(account, "one")
+    refused = desk.approve(intent)
+    assert (refused.order, refused.code) == (None, "signer_missing")
+    assert f"holdfast account key {account.account_id}" in refused.reason
+    assert desk.books.intents.owner(account.account_id, "ETH") == ""
+    assert desk.admitted(account) == []

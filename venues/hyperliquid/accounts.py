@@ -96,10 +96,16 @@ class HyperliquidAccounts:
 
     def check_link(self, account: AccountRef, signer_address: str) -> LinkReport:
         """Check read-only that the address is a master's and that the signer is its agent."""
-        master = self._client.info("userRole", user=account.address)
-        signer = master if signer_address.lower() == account.address.lower() else self._role(signer_address)
+        master = self._role(account.address)
         abstraction = self._client.info("userAbstraction", user=account.address)
         agents = self._client.info("extraAgents", user=account.address)
+        if signer_address.lower() == account.address.lower():
+            signer = master
+        elif _is_listed(agents, signer_address):
+            # Asking for its role weighs as much as three seconds of trading; an unnamed agent is not in the list.
+            signer = {"role": "agent", "data": {"user": account.address}}
+        else:
+            signer = self._role(signer_address)
         state = self._state(account)
         return _read(
             "userRole",
@@ -120,8 +126,7 @@ class HyperliquidAccounts:
         """Check that an address is a master's, and that the signer, if one is given, is not somebody else's."""
         if signer:
             agents = self._client.info("extraAgents", user=address)
-            # A third of the weight of asking whose the signer is; an unnamed agent is not in the list.
-            if _read("extraAgents", lambda: any(agent["address"].lower() == signer.lower() for agent in agents)):
+            if _is_listed(agents, signer):
                 return LinkReport(ok=True, code="ok", sentence=f"The agent wallet {signer} is one of {address}.")
             foreign = judge_signer(address, signer, self._role(signer))
             if foreign is not None:
@@ -169,3 +174,8 @@ def _read(kind: str, parse: Callable[[], T]) -> T:
         return parse()
     except BAD_SHAPE as error:
         raise garbled(kind, error) from None
+
+
+def _is_listed(agents: Any, signer: str) -> bool:
+    """Whether `extraAgents` names a signer."""
+    return _read("extraAgents", lambda: any(agent["address"].lower() == signer.lower() for agent in agents))
