@@ -53,15 +53,19 @@ def _signed(wallet: Wallet, index: int) -> Json:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Where to, over how many connections, and how many orders a second (0: whenever one is answered)."""
+    """Where to, over how many connections, and how many orders a second (0: whenever one is answered).
+
+    `pipelined` requests are under way on a connection at a time; an even rate has one.
+    """
 
     port: int
     connections: int
+    pipelined: int = 1
     per_second: float = 0.0
 
     def at(self, per_second: float) -> Load:
         """Return the same load at an even rate."""
-        return replace(self, per_second=per_second)
+        return replace(self, per_second=per_second, pipelined=1)
 
 
 @dataclass(slots=True)
@@ -96,50 +100,57 @@ class _Queue:
 
 
 class _Connection(asyncio.Protocol):
-    """One request at a time; a due time in the future is waited for."""
+    """So many requests under way as are allowed, one behind the other; a due time in the future is waited for."""
 
-    def __init__(self, queue: _Queue) -> None:
+    def __init__(self, queue: _Queue, pipelined: int) -> None:
         self._queue = queue
-        self._due = 0.0
+        self._pipelined = pipelined
+        self._due: deque[float] = deque()
         self._data = b""
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._next()
+        self._next(self._pipelined)
 
-    def _next(self) -> None:
-        if not self._queue.requests:
-            return
-        self._due, request = self._queue.requests.popleft()
-        wait = self._due - time.monotonic()
-        if wait > 0:
-            asyncio.get_running_loop().call_later(wait, self._send, request)
-            return
-        self._due = self._due or time.monotonic()
-        self._send(request)
+    def _next(self, number: int) -> None:
+        ready: list[bytes] = []
+        for _ in range(min(number, len(self._queue.requests))):
+            due, request = self._queue.requests.popleft()
+            now = time.monotonic()
+            self._due.append(due or now)
+            if due > now:
+                asyncio.get_running_loop().call_later(due - now, self._send, request)
+            else:
+                ready.append(request)
+        if ready:
+            self._send(b"".join(ready))
 
-    def _send(self, request: bytes) -> None:
+    def _send(self, requests: bytes) -> None:
         assert self._transport is not None
-        self._transport.write(request)
+        self._transport.write(requests)
 
     def data_received(self, data: bytes) -> None:
         self._data += data
-        head, mark, body = self._data.partition(b"\r\n\r\n")
-        if not mark or len(body) < _length(head):
-            return
-        answers = self._queue.answers
-        answers.waits.append(time.monotonic() - self._due)
-        answers.refused += b'"resting"' not in body
-        self._data = b""
-        if answers.count == self._queue.total:
+        answered = 0
+        while (length := _whole(self._data)) is not None:
+            answer, self._data = self._data[:length], self._data[length:]
+            self._queue.answers.waits.append(time.monotonic() - self._due.popleft())
+            self._queue.answers.refused += b'"resting"' not in answer
+            answered += 1
+        if self._queue.answers.count == self._queue.total and not self._queue.done.done():
             self._queue.done.set_result(None)
-        self._next()
+        self._next(answered)
 
 
-def _length(head: bytes) -> int:
-    return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+def _whole(data: bytes) -> int | None:
+    """Return how long the first answer is, None while it is not all there."""
+    head, mark, body = data.partition(b"\r\n\r\n")
+    if not mark:
+        return None
+    length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+    return len(head) + len(mark) + length if len(body) >= length else None
 
 
 def _http(body: Json) -> bytes:
@@ -158,7 +169,7 @@ async def run_load(load: Load, orders: list[Json]) -> Answers:
     queue = _Queue(deque(due), Answers(), loop.create_future(), len(orders))
     begun = time.monotonic()
     transports = [
-        (await loop.create_connection(lambda: _Connection(queue), "127.0.0.1", load.port))[0]
+        (await loop.create_connection(lambda: _Connection(queue, load.pipelined), "127.0.0.1", load.port))[0]
         for _ in range(load.connections)
     ]
     await asyncio.wait_for(queue.done, 120)

@@ -71,6 +71,20 @@ def test_requests_one_behind_the_other_are_answered_in_their_order(trader: Trade
     assert [row["limitPx"] for row in trader.orders()] == ["90000.0", "90001.0", "90002.0"]
 
 
+@pytest.mark.parametrize("cut", [30, 160, -5])
+def test_many_requests_in_one_piece_with_a_part_of_the_next_are_answered_in_their_order(
+    trader: Trader, cut: int
+) -> None:
+    now, user = get_timestamp_ms(), trader.address
+    orders = [action(trader, order(f"900{i:02}"), now + i) for i in range(20)]
+    read = request(json.dumps({"type": "openOrders", "user": user}).encode()).replace(b"/exchange", b"/info", 1)
+    data = b"".join([*orders[:10], read, *orders[10:19]])
+    found = answers(trader, data + orders[19][:cut], orders[19][cut:], count=21, pause=0.05)
+    assert len(json.loads(found.pop(10)[1])) == 10
+    assert kinds(found) == ["resting"] * 20
+    assert [row["limitPx"] for row in trader.orders()] == [f"900{i:02}.0" for i in range(20)]
+
+
 def test_a_read_between_two_actions_sees_the_first(trader: Trader) -> None:
     now, user = get_timestamp_ms(), trader.address
     read = request(json.dumps({"type": "openOrders", "user": user}).encode()).replace(b"/exchange", b"/info", 1)
