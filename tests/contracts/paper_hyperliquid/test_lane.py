@@ -85,6 +85,11 @@ def test_many_requests_in_one_piece_with_a_part_of_the_next_are_answered_in_thei
     assert [row["limitPx"] for row in trader.orders()] == [f"900{i:02}.0" for i in range(20)]
 
 
+def test_what_is_no_request_is_refused_behind_the_answer_to_the_action_before_it(trader: Trader) -> None:
+    found = answers(trader, action(trader, order("90000"), get_timestamp_ms()) + b"no request\r\n\r\n", count=2)
+    assert [code for code, _ in found] == [200, 400]
+
+
 def test_a_read_between_two_actions_sees_the_first(trader: Trader) -> None:
     now, user = get_timestamp_ms(), trader.address
     read = request(json.dumps({"type": "openOrders", "user": user}).encode()).replace(b"/exchange", b"/info", 1)
