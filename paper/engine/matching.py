@@ -114,9 +114,13 @@ def fill_crossed(venue: PaperVenue, market: Market) -> None:
 
 def _fill_side(venue: PaperVenue, market: Market, *, is_bid: bool) -> None:
     side = market.book.side(is_buy=is_bid)
-    if side.best() is None:
+    best, now = side.best(), venue.now()
+    if best is None:
         return
-    now = venue.now()
+    facing = market.liquidity.first(is_bid=not is_bid, now_ms=now)
+    if facing is None or not is_better(facing.px, venue.orders[best].limit_px, is_buy=is_bid):
+        # Nearly always: neither the levels nor the queue behind their first need to be made.
+        return
     simulated = market.liquidity.levels(is_bid=not is_bid, now_ms=now)
     for oid in side:
         order = venue.orders[oid]
