@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.intents import IntentPhase
+from domain.orders import OrderAck, OrderKey, OrderState
 from tests.faults.run import SIZES, Run
 from wiring.venues import HYPERLIQUID
 
@@ -90,7 +91,19 @@ async def forgotten_orders(run: Run) -> None:
         await asyncio.to_thread(
             paper.post, "trade", user=run.site.owner(run.account), coin="SOL", side="buy", sz="0.2", px=_far(run)
         )
-    await run.reach(wish, *_SETTLED)
+    await run.opens(wish)
+    # Protected it is by its fill, long before anybody has looked its order up: that is what the venue has forgotten.
+    key = OrderKey(intent_id=wish.intent_id, step="open")
+    await run.until(lambda: _row(run, key).is_terminal)
+    ack = await asyncio.to_thread(_row, run, key)
+    if ack.state is not OrderState.DONE or not ack.filled_size:
+        run.notes.append(f"an order that the venue has forgotten was taken for {ack.state} {ack.code}")
+
+
+def _row(run: Run, key: OrderKey) -> OrderAck:
+    row = run.stack.bench.books.journal.order(key)
+    assert row is not None
+    return row.ack
 
 
 def _far(run: Run) -> str:

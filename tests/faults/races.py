@@ -8,12 +8,17 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import func, select
+
 from domain.errors import Refused
 from domain.intents import Intent, IntentPhase, IntentPolicy, OrderStyle
 from domain.money import Price, Quantity
 from domain.orders import Side, TimeInForce
+from storage.postgres.engine import transaction
+from storage.postgres.tables import cancels
 from tests.faults.run import Run
 
+CANCELS_NEEDED = 2
 BIG = {"BTC": Decimal("0.01"), "ETH": Decimal("0.2"), "SOL": Decimal(4)}
 
 
@@ -74,6 +79,15 @@ async def late_cancel(run: Run) -> None:
         await asyncio.sleep(run.rng.uniform(0, 3))
         await asyncio.gather(fill(run, wish, oid, 0.5), return_exceptions=True)
     await run.reach(wish, IntentPhase.PROTECTED, IntentPhase.CANCELLED)
+    # The one that came late must have done nothing: another one ended the order.
+    if await asyncio.to_thread(_cancels_of, run, oid) < CANCELS_NEEDED:
+        run.notes.append("a cancel that came after its own deadline was taken")
+
+
+def _cancels_of(run: Run, oid: int) -> int:
+    query = select(func.count()).select_from(cancels).where(cancels.c.oid == str(oid))
+    with transaction(run.stack.bench.engine) as connection:
+        return connection.scalar(query) or 0
 
 
 async def two_intents_one_instrument(run: Run) -> None:
