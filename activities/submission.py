@@ -19,6 +19,9 @@ from storage.gate import Gate
 from storage.journal import Journal, OrderRow, SendClaim
 from venues.base import Answer, SignedRequest, Venue, VenueDirectory, Verdict
 
+_OF_ITS_TIME = frozenset({"clock_skewed", "nonce_refused"})
+"""Refusals of a request for its time or nonce: another one, by the clock read anew, may be taken."""
+
 FailPoint = Callable[[str, str], None]
 """Called with the name of a place and the client order id; the fault suite kills or stops the process in it."""
 
@@ -165,6 +168,10 @@ class Submission:
             expires_at=claim.expires_at,
         )
         answer = venue.trading.send(request)
+        if answer.verdict is not Verdict.ACCEPTED:
+            self._clock.forget(venue)
+        if answer.code in _OF_ITS_TIME:
+            raise Retryable("leverage_unknown", f"The change of leverage came at a wrong time: {answer.text}")
         if answer.verdict is Verdict.REFUSED and venue.accounts.leverage(row.account, order.terms.coin) != (
             order.leverage,
             is_cross,

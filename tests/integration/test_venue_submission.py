@@ -221,6 +221,20 @@ def test_a_venue_whose_clock_steps_back_is_closed_at_with_few_requests(desk: Ben
     assert len(desk.books.journal.orders_of(wish.intent_id)) <= 4
 
 
+def test_a_leverage_that_is_refused_for_its_time_is_set_again(desk: Bench) -> None:
+    """The venue's clock has stepped ahead of our estimate: what we sign is too old, and that is no refusal of the order."""
+    account = desk.account("klaus", venue="binance")
+    order = desk.approved(desk.wish(account, "one"))
+    desk.fence.clock.read(desk.venues.of("binance", "paper"), account)
+    desk.papers["binance"].post("settings", clock_offset_ms=20_000)
+    try:
+        with pytest.raises(Retryable, match="at a wrong time"):
+            desk.orders.place_order(order)
+        assert desk.orders.place_order(order).state is OrderState.DONE
+    finally:
+        desk.papers["binance"].post("settings", clock_offset_ms=0)
+
+
 @pytest.mark.parametrize("venue", VENUES)
 def test_a_lost_stop_is_not_waited_for_until_its_absence_is_proved(desk: Bench, venue: str) -> None:
     """The proof takes a deadline and a lag, minutes at AsterDEX; a second whole-position stop harms nobody."""
