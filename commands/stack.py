@@ -12,12 +12,13 @@ from types import MappingProxyType
 
 import httpx
 
+from commands.parts import part_died
 from commands.steps import Steps
 from runtime.errors import SetupError
 from runtime.namespaces import prepare_namespace
 from runtime.ports import free_port
 from runtime.postgres import Postgres
-from runtime.processes import Child, Supervisor, last_lines, wait_for
+from runtime.processes import Child, Supervisor, wait_for
 from runtime.secrets import KeyRing
 from runtime.settings import Network, Settings
 from runtime.temporal_client import connect
@@ -218,15 +219,12 @@ class Stack:
         if self._supervisor.is_stopping:
             raise KeyboardInterrupt
         if not is_over or not child.is_running:
-            reason = last_lines(child.log, 3) or "it says nothing"
-            raise SetupError("part_died", f"The {child.name} did not start: {reason}", f"See {child.log}.")
+            raise part_died(f"The {child.name} did not start", child.log)
 
     def _restart(self, dead: Child) -> None:
         self._restarts += 1
         if self._restarts > MOST_RESTARTS:
-            raise SetupError(
-                "part_died", f"The {dead.name} keeps ending: {last_lines(dead.log, 3)}", f"See {dead.log}."
-            )
+            raise part_died(f"The {dead.name} keeps ending", dead.log)
         self._steps.say(f"[yellow]The {dead.name} ended with code {dead.returncode}; starting it again.[/yellow]")
         self._supervisor.forget(dead)
         self._starters[dead.name]()
