@@ -9,7 +9,7 @@ import typer
 
 from commands import home
 from commands.client import Api, connect
-from commands.exits import CommandFailed
+from commands.exits import CommandFailed, Exit
 from commands.keys import asked_api_key, asked_key
 from commands.output import Json, print_fields, print_json, print_rows, say
 from commands.wallets import key_of, require_accepted
@@ -54,7 +54,8 @@ def add(
     """
     settings = load_settings()
     if venue not in VENUES:
-        raise CommandFailed("bad_venue", f"There is no venue {venue}.", f"Choose {', '.join(VENUES)}.")
+        choice = f"Choose {', '.join(VENUES)}."
+        raise CommandFailed("bad_venue", f"There is no venue {venue}.", choice, exit_code=Exit.USAGE)
     body = {"venue": venue, "network": settings.network_of(venue).value, **_named(venue, address)}
     print_fields(connect(settings).post("/api/accounts", body | ({"name": name} if name else {})), as_json=as_json)
 
@@ -67,7 +68,10 @@ def _named(venue: str, address: str) -> dict[str, str]:
         return asked_api_key(TITLES[venue])
     if venue == BINANCE:
         raise CommandFailed(
-            "address_not_taken", "Binance accounts have no address.", "Leave it away; the key is asked for."
+            "address_not_taken",
+            "Binance accounts have no address.",
+            "Leave it away; the key is asked for.",
+            exit_code=Exit.USAGE,
         )
     return {"address": require_address(address), "agent_key": _agent_key()}
 

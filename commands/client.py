@@ -97,6 +97,8 @@ def _for_a_terminal(code: str, message: str, action: str, details: Mapping[str, 
             return f"{message.removesuffix('.')}: {faults}.", "See --help."
         case "account_ambiguous":
             return message, f"Say which one with --account: {str(details.get('accounts', '')).replace(',', ' or ')}."
+        case "agent_ambiguous":
+            return message, "Say which one; `holdfast agent list` shows them."
         case _:
             return message, action
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import typer
 
-from commands.exits import CommandFailed
 from domain.errors import Misconfigured
 
 API_KEY_SETTING, API_SECRET_SETTING = "HOLDFAST_VENUE_API_KEY", "HOLDFAST_VENUE_API_SECRET"
@@ -39,4 +38,4 @@ def _read(file: Path) -> str:
     try:
         return file.expanduser().read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandFailed("bad_key", f"{file} cannot be read.", "Name a file with the key.") from error
+        raise Misconfigured("bad_key", f"{file} cannot be read.", action="Name a file with the key.") from error

@@ -12,7 +12,7 @@ import typer
 from eth_account import Account
 
 from commands import home
-from commands.exits import CommandFailed
+from commands.exits import CommandFailed, Exit
 from commands.keys import asked_api_key, asked_key
 from commands.output import Json, print_json, say
 from domain.accounts import AccountRef, HeldPosition, RestingOrder
@@ -23,6 +23,7 @@ from domain.orders import PANIC_PREFIX, OrderTerms, Side, TimeInForce
 from domain.sizing import within_band
 from runtime.loading import load_settings
 from venues.base import Answer, SigningKey, Venue, Verdict
+from venues.hyperliquid.wallets import require_address
 from wiring.venues import BINANCE, HYPERLIQUID, TITLES, VENUES, connections
 
 LIFE = timedelta(seconds=5)
@@ -60,13 +61,20 @@ def panic(
 def _require_fitting(venue: str, account: str) -> None:
     """Refuse an address where there are none, and its absence where accounts have one."""
     if venue not in VENUES:
-        raise CommandFailed("bad_venue", f"There is no venue {venue}.", f"Choose {', '.join(VENUES)}.")
+        choice = f"Choose {', '.join(VENUES)}."
+        raise CommandFailed("bad_venue", f"There is no venue {venue}.", choice, exit_code=Exit.USAGE)
     if venue == HYPERLIQUID and not account:
-        raise CommandFailed("bad_address", "Which account is not said.", "Give its address: holdfast panic 0x...")
+        action = "Give its address: holdfast panic 0x..."
+        raise CommandFailed("bad_address", "Which account is not said.", action, exit_code=Exit.USAGE)
     if venue == BINANCE and account:
         raise CommandFailed(
-            "address_not_taken", "Binance accounts have no address.", "Leave it away; the key is asked for."
+            "address_not_taken",
+            "Binance accounts have no address.",
+            "Leave it away; the key is asked for.",
+            exit_code=Exit.USAGE,
         )
+    if account:
+        require_address(account)
 
 
 def _signer(venue: str, account: str, key_file: str) -> SigningKey:

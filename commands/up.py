@@ -80,7 +80,8 @@ class Asked:
 def _chosen(names: list[str]) -> tuple[str, ...]:
     """Read --venue; bad_venue for a name that is none."""
     if unknown := sorted(set(names) - {*VENUES, "all"}):
-        raise CommandFailed("bad_venue", f"There is no venue {unknown[0]}.", f"Choose {', '.join(VENUES)} or all.")
+        choice = f"Choose {', '.join(VENUES)} or all."
+        raise CommandFailed("bad_venue", f"There is no venue {unknown[0]}.", choice, exit_code=Exit.USAGE)
     return VENUES if "all" in names else tuple(name for name in VENUES if name in names)
 
 
@@ -212,6 +213,9 @@ def _welcome(places: Places, demo: Demo, *, as_json: bool) -> None:
 
 def _temporal_binary(settings: Settings, steps: Steps) -> Path | None:
     """Find or build Temporal before signals are caught, so that Ctrl-C ends a build of minutes at once."""
+    if settings.holdfast_master_key is not None:
+        # Said before anything was built or started.
+        KeyRing.of(settings)
     if settings.temporal_address is not None:
         return None
     return find_temporal(settings.holdfast_cache, steps.say)
@@ -236,5 +240,6 @@ def _checked(feed: str) -> str:
         return feed
     pattern = Path(feed.replace("{coin}", "*")).expanduser()
     if not any(pattern.parent.glob(pattern.name)):
-        raise CommandFailed("no_feed", f"There is no file {feed}.", "Name a parquet or csv file of candles.")
+        action = "Name a parquet or csv file of candles."
+        raise CommandFailed("no_feed", f"There is no file {feed}.", action, exit_code=Exit.SETUP)
     return str(Path(feed).expanduser().absolute())

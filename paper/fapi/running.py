@@ -71,7 +71,7 @@ def run(dialect: Dialect, protocol: Protocol, arguments: list[str] | None = None
     except OSError as error:
         reason = str(error.strerror).partition(" (")[0]
         return _fail(
-            f"Port {chosen.port} on {chosen.host} cannot be used ({reason}); give another --port. (port_in_use)"
+            f"Port {chosen.port} on {chosen.host} cannot be used ({reason}); give another --port or --host. (port_in_use)"
         )
     options = Options(
         coins=coins,

@@ -156,6 +156,13 @@ def _take_messages(path: Path, found: dict[str, Recorded]) -> None:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Any]]:
+    try:
+        yield from _documents(path)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise BadFeed(f"{path} cannot be read as what its name says ({error}).") from error
+
+
+def _documents(path: Path) -> Iterator[tuple[int, Any]]:
     with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():

@@ -27,7 +27,7 @@ def columns_of(path: Path) -> Columns:
     """Read a parquet or csv (.gz) file."""
     try:
         return _read(path)
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, EOFError, ValueError, csv.Error) as error:
         # pyarrow's errors are ValueErrors or OSErrors, as are those of text that is none and of a broken archive.
         raise BadFeed(
             f"{path} cannot be read as what its name says ({str(error).split('. ')[0].rstrip('.')})."

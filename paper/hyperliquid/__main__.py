@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         reason = str(error.strerror).partition(" (")[0]
         return _fail(
-            f"Port {chosen.port} on {chosen.host} cannot be used ({reason}); give another --port. (port_in_use)"
+            f"Port {chosen.port} on {chosen.host} cannot be used ({reason}); give another --port or --host. (port_in_use)"
         )
     try:
         node = open_node(

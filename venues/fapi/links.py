@@ -121,6 +121,11 @@ class Links:
     def _refusal(self, code: int, text: str) -> LinkReport:
         title = self._client.dialect.title
         known = _REFUSED.get(code, "key_refused")
+        if any(code == told and text.startswith(start) for told, start, _ in self._client.dialect.worded):
+            return _bad(
+                "agent_not_approved",
+                f"{title} knows no such agent of this wallet: approve the API wallet there, or give the key of one that is.",
+            )
         if known == "futures_not_enabled":
             return _bad(known, f"The futures account is not active: activate it at {title}.")
         if known == "key_malformed":

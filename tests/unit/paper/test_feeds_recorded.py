@@ -249,3 +249,21 @@ def test_what_the_price_did_before_it_was_held_by_hand_is_not_looked_at_afterwar
     feed.passed(START)
     feed.freeze("BTC", Decimal(60), START + 7_000)
     assert [feed.price("BTC", at) for at in feed.passed(START + 16_000)] == [Decimal(60)] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("bars.csv.gz", gzip.compress(b"time,open,high,low,close,volume\n" * 99, mtime=0)[:-9]),
+        ("book.jsonl", b"\xff\xfe"),
+        ("book.jsonl.gz", b"no gzip"),
+    ],
+)
+def test_a_file_that_breaks_off_or_is_no_text_is_refused_with_a_sentence(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(BadFeed, match="cannot be read as what its name says") as caught:
+        feed_of(str(path))
+    assert "\n" not in str(caught.value)

@@ -235,7 +235,7 @@ def test_the_key_of_the_main_wallet_itself_is_refused_since_it_can_withdraw():
 def test_an_agent_that_nobody_approved_is_refused():
     unknown = refusal(-1000, "No agent found")
     with aster_of(accountWithJoinMargin=unknown, agent=unknown) as (venue, _):
-        assert venue.accounts.check_link(ASTER_ACCOUNT, WALLET.address).code == "key_refused"
+        assert venue.accounts.check_link(ASTER_ACCOUNT, WALLET.address).code == "agent_not_approved"
 
 
 def test_signed_reads_of_wallets_have_nonces_that_rise():
