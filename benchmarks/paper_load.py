@@ -8,7 +8,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 from coincurve import PrivateKey
 
@@ -17,6 +17,7 @@ from paper.hyperliquid.signing import l1_digest, public_address
 NONCES = count(time.time_ns() // 1_000_000)
 START_PX = {0: 97_000, 1: 3_400, 2: 180}
 SIZES = {0: "0.001", 1: "0.01", 2: "0.2"}
+LENGTH = b"content-length: "
 Json = dict[str, Any]
 
 
@@ -110,8 +111,8 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast("asyncio.Transport", transport)
         self._next(self._pipelined)
 
     def _next(self, number: int) -> None:
@@ -132,25 +133,26 @@ class _Connection(asyncio.Protocol):
         self._transport.write(requests)
 
     def data_received(self, data: bytes) -> None:
-        self._data += data
-        answered = 0
-        while (length := _whole(self._data)) is not None:
-            answer, self._data = self._data[:length], self._data[length:]
-            self._queue.answers.waits.append(time.monotonic() - self._due.popleft())
-            self._queue.answers.refused += b'"resting"' not in answer
-            answered += 1
+        data, place, answered = self._data + data, 0, 0
+        now, answers = time.monotonic(), self._queue.answers
+        while end := _end(data, place):
+            answers.waits.append(now - self._due.popleft())
+            answers.refused += data.find(b'"resting"', place, end) < 0
+            place, answered = end, answered + 1
+        self._data = data[place:]
         if self._queue.answers.count == self._queue.total and not self._queue.done.done():
             self._queue.done.set_result(None)
         self._next(answered)
 
 
-def _whole(data: bytes) -> int | None:
-    """Return how long the first answer is, None while it is not all there."""
-    head, mark, body = data.partition(b"\r\n\r\n")
-    if not mark:
-        return None
-    length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-    return len(head) + len(mark) + length if len(body) >= length else None
+def _end(data: bytes, place: int) -> int:
+    """Return where the answer that begins at a place ends, 0 while it is not all there."""
+    body = data.find(b"\r\n\r\n", place) + 4
+    if body < 4:
+        return 0
+    length = data.find(LENGTH, place, body) + len(LENGTH)
+    end = body + int(data[length : data.find(b"\r\n", length)])
+    return end if end <= len(data) else 0
 
 
 def _http(body: Json) -> bytes:
