@@ -16,6 +16,7 @@ from commands.client import connect as connect_api
 from commands.findings import Finding, fault, warning, well
 from commands.temporal_checks import temporal_findings
 from domain.errors import HoldfastError
+from domain.halts import HaltFlag, HaltScope
 from runtime.errors import SetupError
 from runtime.secrets import KeyRing, Vault
 from runtime.settings import Network, Settings
@@ -116,7 +117,9 @@ def _stored(made: Engine, settings: Settings) -> Iterator[Finding]:
         accounts = connection.execute(text("select egress, count(*) as n from accounts where active group by egress"))
         crowded = [row for row in accounts if row.n > ACCOUNTS_PER_ADDRESS]
         unknown = connection.scalar(text("select count(*) from orders where state = 'UNKNOWN'"))
-    yield from _halts([f"{row.scope} {row.key}".strip() + f": {row.reason}" for row in halts], settings.halt_file)
+    yield from _halts(
+        [HaltFlag(scope=row.scope, key=row.key, reason=row.reason, by="") for row in halts], settings.halt_file
+    )
     if waiting:
         yield fault(
             "epoch",
@@ -137,11 +140,13 @@ def _stored(made: Engine, settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _halts(open_halts: list[str], file: Path) -> Iterator[Finding]:
+def _halts(open_halts: list[HaltFlag], file: Path) -> Iterator[Finding]:
     if file.exists():
         yield warning("halt", "halted", f"The kill-switch file {file} exists.", "Remove it, or `holdfast release`.")
     for halt in open_halts:
-        yield warning("halt", "halted", f"Trading is halted ({halt}).", "`holdfast release` ends it.")
+        which = "" if halt.scope == HaltScope.PLATFORM else f" --scope {halt.scope} --key {halt.key}"
+        words = f"Trading is halted ({halt.name}: {halt.reason})."
+        yield warning("halt", "halted", words, f"`holdfast release{which}` ends it.")
     if not open_halts and not file.exists():
         yield well("halt", "Nothing is halted.")
 

@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated
 
@@ -65,18 +65,22 @@ def release(
     key: ScopeKey = "",
     as_json: Json = False,
 ) -> None:
-    """End a halt: the row is released, the kill-switch file removed, the PlatformWorkflow told."""
+    """End a halt: the row is released, the PlatformWorkflow told; the platform's kill-switch file is removed."""
     settings = load_settings()
     by = f"cli:{getpass.getuser()}"
     with books(settings) as made:
         released = PostgresHalts(made).release(scope.value, _checked(scope, key), by)
-    with suppress(FileNotFoundError):
-        settings.halt_file.unlink()
+    # The file halts everything: the end of one agent's halt is no reason to remove it.
+    removed = scope is HaltScope.PLATFORM and settings.halt_file.exists()
+    if removed:
+        settings.halt_file.unlink(missing_ok=True)
     told = tell(settings, "release", Release(scope=scope.value, key=key, by=by))
     if as_json:
-        print_json({"released": released, "told": told})
+        print_json({"released": released, "file_removed": removed, "told": told})
     else:
-        say("Released." if released else "There was no such halt.")
+        if removed:
+            say(f"The kill-switch file {settings.halt_file} is removed.")
+        say("Released." if released else "There was no such halt in the database.")
         if not told:
             say("Temporal was not told; run this again when it answers, or its watchdog puts the halt back.")
 

@@ -40,6 +40,24 @@ def test_a_release_opens_the_gate_and_removes_the_file(holdfast: Holdfast, datab
     assert closed_by(database, tmp_path) == ""
 
 
+def test_the_release_of_one_agent_leaves_the_kill_switch_of_all_in_force(
+    holdfast: Holdfast, database: str, tmp_path: Path
+) -> None:
+    """The file halts everything on its host, whoever wrote it."""
+    holdfast("halt", "--file", "--wait", "0", DATABASE_URL=database)
+    holdfast("release", DATABASE_URL=database)
+    (tmp_path / "home" / "HALT").write_text("by hand\n")
+    holdfast("halt", "--scope", "agent", "--key", "a", "--wait", "0", DATABASE_URL=database)
+    assert "--scope agent --key a` ends it" in " ".join(holdfast("doctor", DATABASE_URL=database).stdout.split())
+
+    holdfast("release", "--scope", "agent", "--key", "a", DATABASE_URL=database)
+    assert closed_by(database, tmp_path)
+
+    answer = holdfast("release", DATABASE_URL=database)
+    assert "HALT is removed" in " ".join(answer.stdout.split())
+    assert closed_by(database, tmp_path) == ""
+
+
 def test_a_new_administrator_has_a_key_and_a_line_in_the_audit_log(holdfast: Holdfast, database: str) -> None:
     """The chain holds, and breaks when somebody changes a line."""
     made = json.loads(holdfast("user", "create", "ada", "--admin", "--json", DATABASE_URL=database).stdout)
