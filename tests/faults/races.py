@@ -79,9 +79,14 @@ async def late_cancel(run: Run) -> None:
         await asyncio.sleep(run.rng.uniform(0, 3))
         await asyncio.gather(fill(run, wish, oid, 0.5), return_exceptions=True)
     await run.reach(wish, IntentPhase.PROTECTED, IntentPhase.CANCELLED)
-    # The one that came late must have done nothing: another one ended the order.
+    # The one that came late must have done nothing: another one ends the order, and a part of it may be protected long before.
+    await run.until(lambda: not _is_open(run, oid))
     if await asyncio.to_thread(_cancels_of, run, oid) < CANCELS_NEEDED:
         run.notes.append("a cancel that came after its own deadline was taken")
+
+
+def _is_open(run: Run, oid: int) -> bool:
+    return any(o["oid"] == oid and o["status"] == "open" for o in run.paper.orders(run.site.owner(run.account)))
 
 
 def _cancels_of(run: Run, oid: int) -> int:
