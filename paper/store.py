@@ -57,6 +57,9 @@ _KINDS: dict[str, TypeAdapter[Any]] = {
 _ORDERS = TypeAdapter(list[Order])
 
 
+UNWRITABLE = "The state file cannot be written ({}). Free some space and start again: what was answered before is kept."
+
+
 class BadState(Exception):
     """The state file cannot be used; the text says why and what to do."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from paper.fapi.security import Asked, Sender
 from paper.fapi.streams import Hub
 from paper.fapi.ticking import tick
 from paper.faults import Fault, Faults, Rule
+from paper.store import UNWRITABLE
 
 TICK_S = 0.25
 LATE_ACK_S = 0.3
@@ -89,12 +91,13 @@ class Server:
             ticker.cancel()
             for late in tuple(self._late):
                 late.cancel()
-            with suppress(asyncio.CancelledError):
+            with suppress(asyncio.CancelledError, sqlite3.OperationalError):
                 await ticker
             await self.hub.close()
-            self.node.commit()
-            self.node.save_meta()
-            self.node.store.commit()
+            with suppress(sqlite3.OperationalError):
+                self.node.commit()
+                self.node.save_meta()
+                self.node.store.commit()
             self.node.store.close()
 
     async def _tick(self) -> None:
@@ -281,5 +284,8 @@ def _lagging(incoming: Incoming, as_of: int) -> Incoming:
 def _end_loudly(ticker: asyncio.Task[None]) -> None:
     """End the process when time stops passing: a market that stands still by a bug would look like a calm one."""
     if not ticker.cancelled() and (error := ticker.exception()) is not None:
-        log.critical("the market's clock broke", exc_info=error)
+        if isinstance(error, sqlite3.OperationalError):
+            log.critical("%s (state_unusable)", UNWRITABLE.format(error))
+        else:
+            log.critical("the market's clock broke", exc_info=error)
         signal.raise_signal(signal.SIGTERM)

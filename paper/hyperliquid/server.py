@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -29,6 +30,7 @@ from paper.hyperliquid.limits import answer_weight, exchange_weight, info_weight
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.ticking import tick
 from paper.hyperliquid.ws import Hub
+from paper.store import UNWRITABLE
 
 Json = dict[str, Any]
 TICK_S = 0.25
@@ -75,10 +77,11 @@ class Server:
             yield
         finally:
             ticker.cancel()
-            with suppress(asyncio.CancelledError):
+            with suppress(asyncio.CancelledError, sqlite3.OperationalError):
                 await ticker
             await self.hub.close()
-            self.node.commit()
+            with suppress(sqlite3.OperationalError):
+                self.node.commit()
             self.node.store.close()
 
     async def _tick(self) -> None:
@@ -202,7 +205,10 @@ def _noted(action: Json, answer: Json) -> None:
 def _end_loudly(ticker: asyncio.Task[None]) -> None:
     """End the process when time stops passing: a market that stands still by a bug would look like a calm one."""
     if not ticker.cancelled() and (error := ticker.exception()) is not None:
-        log.critical("the market's clock broke", exc_info=error)
+        if isinstance(error, sqlite3.OperationalError):
+            log.critical("%s (state_unusable)", UNWRITABLE.format(error))
+        else:
+            log.critical("the market's clock broke", exc_info=error)
         signal.raise_signal(signal.SIGTERM)
 
 

@@ -1,5 +1,6 @@
 """The process: state survives its end, also by kill -9; limits; options that cannot be."""
 
+import resource
 import signal
 import subprocess
 import sys
@@ -186,3 +187,20 @@ def test_a_port_in_use_is_said_so(own: Paper) -> None:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 2
     assert f"Port {port} on 127.0.0.1 cannot be used" in ended.stderr
+
+
+@pytest.mark.parametrize("venue", ["hyperliquid", "binance"])
+def test_a_full_disk_ends_it_with_one_sentence(venue: str, tmp_path: Path) -> None:
+    """A limit of the size of files stands for the disk: writes fail from then on."""
+    command = [sys.executable, "-m", "paper", "--venue", venue, "--port", "0", "--state", str(tmp_path / "s.sqlite")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            assert "listening" in running.stdout.readline()
+            resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (1, 1))
+            told = running.communicate(timeout=30)[1]
+        finally:
+            running.kill()
+    assert "The state file cannot be written" in told
+    assert "(state_unusable)" in told
+    assert len(told.strip().splitlines()) == 1, told
