@@ -115,8 +115,11 @@ def test_a_user_cannot_release_what_an_administrator_halted(ann: Api, bob: Api) 
     assert (answer.status_code, bob.code(answer)) == (403, "halted_by_admin")
 
 
-def test_a_halt_without_the_key_of_its_scope_is_refused(ann: Api) -> None:
-    answer = ann.post("/admin/emergency-halt", {"scope": "venue"})
+@pytest.mark.parametrize(
+    "scope", [{"scope": "venue"}, {"scope": "venue", "key": "moon"}, {"scope": "platform", "key": "x"}]
+)
+def test_a_halt_without_the_right_key_of_its_scope_is_refused(ann: Api, scope: dict[str, str]) -> None:
+    answer = ann.post("/admin/emergency-halt", scope)
     assert (answer.status_code, ann.code(answer)) == (422, "bad_scope")
 
 
