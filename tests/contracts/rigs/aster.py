@@ -30,6 +30,7 @@ class AsterRig(FapiRig):
     """The adapter of AsterDEX with wallets (V3)."""
 
     name = "aster"
+    strange_key_code = "agent_not_approved"
     nonces_live = timedelta(seconds=100)
     absent: ClassVar[Mapping[int, str]] = {
         45: "its documentation knows no words that prove a 503 harmless: all are unknown (VC-52)",
@@ -80,6 +81,7 @@ class AsterKeyRig(AsterRig):
     """The adapter of AsterDEX with API keys (V1), of which no new ones are made since March 2026."""
 
     name = "aster_v1"
+    strange_key_code = "key_refused"
     venue = "aster"
     public = "v1"
     absent: ClassVar[Mapping[int, str]] = {
