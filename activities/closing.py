@@ -9,7 +9,7 @@ from activities.holdings import Holdings
 from activities.ports import Notifier
 from activities.reducing import Reducing
 from activities.refusals import TOLERATED, pause_after, refused_in_a_row, tell_refused
-from domain.errors import Retryable
+from domain.errors import Refused, Retryable
 from domain.intents import Intent
 from domain.orders import LIVE_STATES, OrderAck, OrderState
 from storage.journal import OrderRow
@@ -70,7 +70,13 @@ class Closing:
                 continue
             if self._reducing.is_waited_for(holding.venue, row, holding.venue_now):
                 raise Retryable("close_in_flight", f"{row.key} is not answered yet.", retry_after=_SOON)
-        return self._reducing.close(holding.venue, holding.account, intent, holding.held)
+        try:
+            return self._reducing.close(holding.venue, holding.account, intent, holding.held)
+        except Refused as refused:
+            if refused.code != "intent_ended":
+                raise
+            # Somebody else has ended it: what is held is the next owner's, and nothing of this intent works any more.
+            return None
 
     def cancel_opening(self, intent: Intent) -> None:
         """Cancel the opening orders; raises Retryable while one has not ended."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from temporalio import activity
 
@@ -15,7 +15,7 @@ from activities.resolution import Resolution
 from activities.submission import Submission
 from domain.approvals import ApprovalRequest, Opening
 from domain.errors import Refused, Retryable
-from domain.intents import Intent, IntentPhase
+from domain.intents import IntentPhase, Protection
 from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState
 from storage.journal import Intents, Journal
 
@@ -57,9 +57,8 @@ class OrderActivities:
         if approval.order is None:
             return Opening(code=approval.code, reason=approval.reason)
         ack = self._submission.submit(approval.order)
-        protected_at = self._protect(request.intent, ack)
-        if protected_at is not None and ack.state is OrderState.DONE:
-            self._intents.mark_protected(request.intent.intent_id, protected_at)
+        wants_stop = request.intent.protection != Protection() and ack.filled_size > 0
+        if wants_stop and self._protecting.protect_at_once(request.intent.intent_id) and ack.state is OrderState.DONE:
             return Opening(ack=ack, is_protected=True)
         self._show(approval.order, ack)
         return Opening(ack=ack)
@@ -86,9 +85,8 @@ class OrderActivities:
         if ack.state in _UNSETTLED:
             # The wait is the retry: nothing is resent, and a crash of this worker loses nothing.
             raise Retryable("outcome_unknown", f"{key} is {ack.state}: {ack.reason}", retry_after=_POLL)
-        view = self._intents.view(key.intent_id) if ack.filled_size > 0 else None
-        if view is not None:
-            self._protect(view.intent, ack)
+        if ack.filled_size > 0:
+            self._protecting.protect_at_once(key.intent_id)
         return ack
 
     @activity.defn
@@ -106,10 +104,6 @@ class OrderActivities:
         if not ack.is_terminal:
             raise Retryable("cancel_pending", f"{key} is still {ack.state}.", retry_after=_POLL)
         return ack
-
-    def _protect(self, intent: Intent, ack: OrderAck) -> datetime | None:
-        """Protect what an opening order has filled as soon as that is known; when it was, or None for the owner to do it."""
-        return self._protecting.protect_at_once(intent, intent.protection) if ack.filled_size > 0 else None
 
     def _look(self, key: OrderKey) -> OrderAck:
         row = self._journal.order(key)

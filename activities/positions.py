@@ -109,8 +109,6 @@ class PositionActivities:
         pnl = _realised(self._intents.fills(intent.intent_id))
         phase = IntentPhase(request.phase)
         self._intents.finish(intent, phase, code=request.code, reason=request.reason)
-        # An attempt that woke late may have reserved a trigger meanwhile; from now on none can.
-        self._closing.cancel_all(intent)
         return IntentReport(
             intent_id=intent.intent_id,
             coin=intent.coin,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from activities.cancellation import Cancellation
 from activities.holdings import Holding, Holdings
@@ -62,34 +62,30 @@ class Protecting:
         self._intents.mark_protected(intent.intent_id, holding.venue_now)
         return ProtectionReport(is_protected=True, protected_at=holding.venue_now)
 
-    def protect_at_once(self, intent: Intent, wanted: Protection) -> datetime | None:
-        """Protect a position that has just filled, where that was learned; when that was, or None for its owner to do it.
+    def protect_at_once(self, intent_id: str) -> bool:
+        """Protect a position that has just filled, where that was learned; False for its owner to do it.
 
         On a busy machine the way over the owner takes seconds: an answer, a workflow task, an activity, three questions. The steps
-        have the names that `protect` gives them, so that an owner may do the same at the same time.
+        have the names that `protect` gives them, so that an owner may do the same at the same time. Only first steps are placed:
+        an attempt that slept while the user moved the stop would bring the old price back.
         """
-        if wanted == Protection():
-            return None
+        view = self._intents.view(intent_id)
+        if view is None or view.phase in TERMINAL_PHASES or view.protection == Protection():
+            return False
         try:
-            if not self._place_first(intent, wanted):
-                return self.protect(intent, wanted).protected_at
-            return self._reducing.now(*self._holdings.place(intent))
+            if not self._place_first(view.intent, view.protection):
+                return False
+            self._intents.mark_protected(intent_id, self._reducing.now(*self._holdings.place(view.intent)))
         except HoldfastError as error:
-            _log.warning("intent %s is not protected at once: %s", intent.intent_id, error)
-            return None
+            _log.warning("intent %s is not protected at once: %s", intent_id, error)
+            return False
+        return True
 
     def guard(self, owner: str, fills: tuple[Fill, ...]) -> None:
         """Protect what the streams saw fill and nobody has begun to protect: who sent the order may stand still or be dead."""
-        view = self._intents.view(owner)
-        if view is None or view.phase in TERMINAL_PHASES:
-            return
         rows = self._holdings.rows(owner)
-        if not all(row.terms.is_opening for row in rows) or not self._are_of(rows, fills):
-            return
-        wanted = Protection(stop_px=view.stop_px, take_profit_px=view.take_profit_px)
-        protected_at = self.protect_at_once(view.intent, wanted)
-        if protected_at is not None:
-            self._intents.mark_protected(owner, protected_at)
+        if all(row.terms.is_opening for row in rows) and self._are_of(rows, fills):
+            self.protect_at_once(owner)
 
     def _are_of(self, rows: tuple[OrderRow, ...], fills: tuple[Fill, ...]) -> bool:
         """Whether orders made some of the fills. Where fills name no client ids, orders are looked up for their numbers.

@@ -56,7 +56,7 @@ class Supervision:
             return False
         owner = self._owner(account, coin)
         view = self._intents.view(owner.intent_id) if owner is not None else None
-        wanted = Protection(stop_px=view.stop_px, take_profit_px=view.take_profit_px) if view else Protection()
+        wanted = view.protection if view else Protection()
         if wanted.stop_px is None:
             wanted = replace(wanted, stop_px=_far_stop(held))
         report = self._protecting.protect(owner or self._stand_in(account, coin, held), wanted)

@@ -26,7 +26,7 @@ from runtime.temporal_client import connect
 from storage.postgres.engine import engine as make_engine
 from storage.postgres.halts import PostgresHalts
 from storage.records import HaltRecord
-from wiring.venues import VENUES
+from wiring.venues import require_known
 from workflows import ids
 from workflows.platform.messages import Halt, Release
 
@@ -46,9 +46,7 @@ def halt(
     as_json: Json = False,
 ) -> None:
     """Let no opening order leave: answers CLOSED at once, then follows until DRAINED. Closing and cancelling go on."""
-    if scope is HaltScope.VENUE and key and key not in VENUES:
-        # A halt of a venue that is none would read CLOSED and stop nothing.
-        raise Refused("bad_scope", f"There is no venue {key}.", action=f"Choose {', '.join(VENUES)}.")
+    require_known(scope, key)
     flag = HaltFlag(scope=scope.value, key=_checked(scope, key), reason=reason, by=f"cli:{getpass.getuser()}")
     settings = load_settings()
     closed = Closing(settings, flag, keep_resting=keep_resting).run(with_file=file)

@@ -15,7 +15,7 @@ from typing import Protocol
 from domain.accounts import AccountRef, Portfolio
 from domain.days import Breaker, DayRecord
 from domain.fills import Fill
-from domain.intents import Intent, IntentPhase
+from domain.intents import Intent, IntentPhase, Protection
 from domain.money import Price, Quantity
 from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState, OrderTerms
 from domain.risk import ReservedExposure, RiskDecision
@@ -111,7 +111,8 @@ class Journal(Protocol):
     def reserve_reducing(self, order: ApprovedOrder) -> OrderRow:
         """Insert the row of a reducing step as APPROVED, or return the one that is there.
 
-        Raises Refused(intent_ended) for a new trigger of an intent that is shown as ended: nobody would ever cancel it.
+        Raises Refused(intent_ended) for an intent that is shown as ended: nobody would ever cancel its trigger, and its close
+        would take from the next owner of the slot.
         """
 
     def approved_order(self, key: OrderKey) -> ApprovedOrder | None:
@@ -235,6 +236,11 @@ class IntentView:
     stop_px: Price | None
     take_profit_px: Price | None
 
+    @property
+    def protection(self) -> Protection:
+        """The prices in force: what the intent was started with, or what its owner was told since."""
+        return Protection(stop_px=self.stop_px, take_profit_px=self.take_profit_px)
+
 
 class Intents(Protocol):
     """Rows of intents, their fills and slots."""
@@ -264,7 +270,10 @@ class Intents(Protocol):
         """Intents of an account that are not shown as ended or that own a slot, oldest first."""
 
     def finish(self, intent: Intent, phase: IntentPhase, *, code: str, reason: str) -> bool:
-        """Show the terminal phase and free the slot if the intent holds it."""
+        """Show the terminal phase and free the slot if the intent holds it; False when it was shown before.
+
+        Raises Retryable(order_still_works) while a row of the intent may still trade. From then on none can come.
+        """
 
     def knows(self, intent_id: str, account_id: str, trade_ids: tuple[str, ...]) -> bool:
         """Whether fills of an account are all of the intent's own opening orders that have ended with a known answer."""

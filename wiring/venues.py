@@ -9,7 +9,8 @@ from types import MappingProxyType
 from typing import Protocol
 
 from domain.accounts import AccountRef
-from domain.errors import Misconfigured
+from domain.errors import Misconfigured, Refused
+from domain.halts import HaltScope
 from runtime.settings import Settings
 from venues.aster import venue as aster_venue
 from venues.aster.config import AsterConfig
@@ -26,6 +27,12 @@ from venues.hyperliquid.venue import HyperliquidVenue, connect
 HYPERLIQUID, BINANCE, ASTER = "hyperliquid", "binance", "aster"
 VENUES = (HYPERLIQUID, BINANCE, ASTER)
 TITLES = {HYPERLIQUID: "Hyperliquid", BINANCE: "Binance", ASTER: "AsterDEX"}
+
+
+def require_known(scope: HaltScope, key: str) -> None:
+    """Refuse the halt of a venue that is none: it would read CLOSED and stop nothing; raises Refused(bad_scope)."""
+    if scope is HaltScope.VENUE and key and key not in VENUES:
+        raise Refused("bad_scope", f"There is no venue {key}.", action=f"Choose {', '.join(VENUES)}.")
 
 
 class Keys(Protocol):

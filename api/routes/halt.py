@@ -11,7 +11,7 @@ from api.schemas.intents import ReasonBody
 from api.schemas.platform import HaltAnswer, HaltBody, HaltsView, ReleaseAnswer, ReleaseBody
 from domain.errors import Refused
 from domain.halts import HaltFlag, HaltScope
-from wiring.venues import VENUES
+from wiring.venues import require_known
 
 admin = APIRouter(prefix="/admin", tags=["admin"], route_class=idempotency.OnceRoute)
 control = APIRouter(prefix="/api/control", tags=["control"], route_class=idempotency.OnceRoute)
@@ -20,9 +20,7 @@ control = APIRouter(prefix="/api/control", tags=["control"], route_class=idempot
 @admin.post("/emergency-halt")
 def emergency_halt(body: HaltBody, parts: Ports, me: Me, _: idempotency.Key) -> HaltAnswer:
     """Halt: CLOSED when this answers; GET /admin/halt says when it is DRAINED. Closing and cancelling stay possible."""
-    if body.scope is HaltScope.VENUE and body.key and body.key not in VENUES:
-        # A halt of a venue that is none would read CLOSED and stop nothing.
-        raise Refused("bad_scope", f"There is no venue {body.key}.", action=f"Choose {', '.join(VENUES)}.")
+    require_known(body.scope, body.key)
     flag = HaltFlag(scope=body.scope, key=body.key, reason=body.reason, by=f"{halting.ADMIN_PREFIX}{me.name}")
     answer = halting.close(parts, flag, keep_resting=body.keep_resting)
     parts.audit.append(me.name, "halt", flag.name, {"reason": body.reason, "key": me.key_id})

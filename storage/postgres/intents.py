@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Engine, func, or_, select, text, update
 
+from domain.errors import Retryable
 from domain.fills import Fill
 from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
 from domain.money import Price, Quantity
+from domain.orders import LIVE_STATES
 from storage.journal import IntentView
 from storage.postgres.approvals import free_slot, register, take_slot
 from storage.postgres.engine import load, transaction
 from storage.postgres.events import emit
 from storage.postgres.rows import fill_of
-from storage.postgres.tables import fills, intents, slots
+from storage.postgres.tables import fills, intents, orders, slots
 
 _TERMINAL = [phase.value for phase in TERMINAL_PHASES]
+_LIVE = [state.value for state in LIVE_STATES]
+_SOON = timedelta(milliseconds=400)
 _UNANSWERED = text(
     "select 1 from fills f where f.account_id = :account_id and f.trade_id = any(:trade_ids)"
     " and (f.intent_id is distinct from :intent_id or not exists ("
@@ -96,7 +100,7 @@ class PostgresIntents:
             return tuple(load(Intent, policy) for policy in connection.scalars(query.order_by(intents.c.created_at)))
 
     def finish(self, intent: Intent, phase: IntentPhase, *, code: str, reason: str) -> bool:
-        """Show the terminal phase and free the slot if the intent holds it."""
+        """Show the terminal phase and free the slot if the intent holds it; its row is locked against new steps meanwhile."""
         bound = select(fills).where(fills.c.intent_id == intent.intent_id)
         with transaction(self._engine) as connection:
             own = tuple(fill_of(row) for row in connection.execute(bound))
@@ -109,6 +113,10 @@ class PostgresIntents:
                 "touched_at": func.now(),
             }
             changed = connection.execute(_open_row(intent.intent_id).values(**values)).rowcount == 1
+            if changed and (step := connection.scalar(_live_step(intent.intent_id))):
+                raise Retryable(
+                    "order_still_works", f"{step} of {intent.intent_id} has not ended yet.", retry_after=_SOON
+                )
             free_slot(connection, intent.account_id, intent.coin, intent.intent_id)
             if changed:
                 body = {"intent_id": intent.intent_id, "coin": intent.coin, "phase": phase.value, "code": code}
@@ -148,6 +156,10 @@ class PostgresIntents:
             connection.execute(update(slots).where(slots.c.owner_intent == intent_id).values(touched_at=func.now()))
             if user is not None:
                 emit(connection, user, "intent", {"intent_id": intent_id, "phase": values["phase"]})
+
+
+def _live_step(intent_id: str) -> Any:
+    return select(orders.c.step).where(orders.c.intent_id == intent_id, orders.c.state.in_(_LIVE)).limit(1)
 
 
 def _open_row(intent_id: str) -> Any:

@@ -62,8 +62,7 @@ class PostgresJournal:
         if order.terms.is_opening:
             raise Refused("not_reduce_only", f"{order.key} would open; only an approval desk reserves that.")
         with transaction(self._engine) as connection:
-            if order.terms.trigger is not None:
-                _require_living(connection, order.key)
+            _require_living(connection, order.key)
             connection.execute(insert(orders).values(**order_values(order)).on_conflict_do_nothing())
             return order_row(connection.execute(select_orders().where(_is(order.key))).one())
 
@@ -249,11 +248,11 @@ class _WriteAhead:
 
 
 def _require_living(connection: Connection, key: OrderKey) -> None:
-    """Lock the intent against its end until the row is there; an end that came first leaves nothing to protect."""
+    """Lock the intent against its end until the row is there; an end that came first leaves nothing to reduce."""
     row = select(intents.c.phase).where(intents.c.id == key.intent_id).with_for_update(read=True)
     phase = connection.execute(row).scalar_one_or_none()
     if phase is not None and IntentPhase(phase) in TERMINAL_PHASES:
-        raise Refused("intent_ended", f"Intent {key.intent_id} has ended: {key.step} would protect nothing.")
+        raise Refused("intent_ended", f"Intent {key.intent_id} has ended: {key.step} is not its business any more.")
 
 
 def _is(key: OrderKey) -> Any:

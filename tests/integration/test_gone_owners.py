@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from activities.ports import OwnerState
 from activities.reconciling import Reconciled, Reconciler
@@ -15,11 +11,9 @@ from domain.accounts import AccountRef
 from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
 from domain.supervision import ReconcileRequest
 from domain.watch import CloseOrder
-from runtime.secrets import KeyRing
 from storage.postgres.reconciliation import PostgresReconciliations
 from tests.integration.test_positions import opened, retried
-from tests.stack.paper import Paper
-from tests.stack.trading import Bench, Deaf, bench
+from tests.stack.trading import Bench, Deaf
 
 
 class Described(Deaf):
@@ -31,19 +25,6 @@ class Described(Deaf):
     def owners(self, intent_ids: tuple[str, ...]) -> dict[str, OwnerState]:
         """Say which run."""
         return {name: OwnerState(intent_id=name, is_running=name in self._running) for name in intent_ids}
-
-
-@pytest.fixture(scope="module")
-def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
-    with Paper(tmp_path_factory.mktemp("paper")) as started:
-        yield started
-
-
-@pytest.fixture
-def desk(paper: Paper, database: str, tmp_path: Path, keys: KeyRing) -> Iterator[Bench]:
-    made = bench(paper, database, tmp_path, keys)
-    yield made
-    made.close()
 
 
 def reconcile(desk: Bench, account: AccountRef, *running: str) -> Reconciled:

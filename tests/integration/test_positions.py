@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -17,25 +16,9 @@ from activities.refusals import pause_after
 from domain.intents import Intent, IntentPhase, Protection
 from domain.orders import OrderState
 from domain.watch import CloseOrder, FinishRequest, ProtectRequest, ReviewRequest
-from runtime.secrets import KeyRing
-from tests.stack.paper import Paper
-from tests.stack.trading import Bench, bench
+from tests.stack.trading import Bench
 
 T = TypeVar("T")
-
-
-@pytest.fixture(scope="module")
-def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
-    with Paper(tmp_path_factory.mktemp("paper")) as started:
-        yield started
-
-
-@pytest.fixture
-def desk(paper: Paper, database: str, tmp_path: Path, keys: KeyRing) -> Iterator[Bench]:
-    made = bench(paper, database, tmp_path, keys)
-    yield made
-    paper.clear_faults()
-    made.close()
 
 
 def retried(call: Callable[[], T], seconds: float = 20.0) -> T:

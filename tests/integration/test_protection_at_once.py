@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
+from activities.holdings import Holding
 from activities.positions import PositionActivities
 from domain.accounts import AccountRef, Portfolio
 from domain.approvals import ApprovalRequest, Opening
@@ -16,24 +15,8 @@ from domain.errors import Refused
 from domain.intents import Intent, IntentPhase, Protection
 from domain.orders import LIVE_STATES, OrderKey, OrderState, TriggerKind
 from domain.watch import CloseOrder, FinishRequest, ProtectRequest, ReviewRequest
-from runtime.secrets import KeyRing
 from tests.integration.test_positions import opened, retried, triggers
-from tests.stack.paper import Paper
-from tests.stack.trading import Bench, bench
-
-
-@pytest.fixture(scope="module")
-def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
-    with Paper(tmp_path_factory.mktemp("paper")) as started:
-        yield started
-
-
-@pytest.fixture
-def desk(paper: Paper, database: str, tmp_path: Path, keys: KeyRing) -> Iterator[Bench]:
-    made = bench(paper, database, tmp_path, keys)
-    yield made
-    paper.clear_faults()
-    made.close()
+from tests.stack.trading import Bench
 
 
 def open_with_stop(desk: Bench, name: str, fault: str = "", step: str = "") -> tuple[Intent, Opening]:
@@ -112,7 +95,8 @@ def test_a_stop_that_was_never_sent_is_sent_anew(desk: Bench) -> None:
 
 def test_a_stop_beyond_the_mark_is_left_to_the_owner_who_closes(desk: Bench) -> None:
     intent, beyond = opened(desk, "emma"), desk.stop_at("ETH", "1.1")
-    assert desk.fence.protecting.protect_at_once(intent, beyond) is None
+    desk.books.intents.set_protection(intent.intent_id, stop_px=beyond.stop_px, take_profit_px=None)
+    assert not desk.fence.protecting.protect_at_once(intent.intent_id)
     report = retried(lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=beyond)))
     assert report.close_now
 
@@ -156,21 +140,49 @@ def test_an_attempt_that_wakes_after_the_end_of_its_intent_places_no_stop(desk: 
     intent = opened(desk, "gerda", protection=desk.stop_at("ETH", "0.9"))
     retried(lambda: desk.positions.close_position(CloseOrder(intent=intent)))
     retried(lambda: desk.positions.finish_intent(FinishRequest(intent=intent, phase=IntentPhase.CLOSED)))
-    assert desk.fence.protecting.protect_at_once(intent, intent.protection) is None
+    assert not desk.fence.protecting.protect_at_once(intent.intent_id)
     assert stops(desk, intent) == []
 
 
-def test_a_close_of_an_ended_intent_is_not_refused_its_row(desk: Bench) -> None:
-    """Only triggers are bound to a living intent: nothing may stand in the way of a close."""
-    intent = opened(desk, "hanna", protection=desk.stop_at("ETH", "0.9"))
-    desk.books.intents.finish(intent, IntentPhase.CLOSED, code="", reason="")
-    venue, account = desk.fence.holdings.place(intent)
-    held, px = desk.fence.holdings.read(intent).held, intent.protection.stop_px
-    assert held is not None
-    assert px is not None
-    with pytest.raises(Refused, match="would protect nothing"):
-        desk.fence.reducing.protect_first(venue, account, intent, TriggerKind.STOP_LOSS, px)
-    assert desk.fence.reducing.close(venue, account, intent, held).state is OrderState.DONE
+def test_an_attempt_that_wakes_after_the_end_of_its_intent_takes_nothing_from_the_next_owner(desk: Bench) -> None:
+    ended = opened(desk, "hanna")
+    retried(lambda: desk.positions.close_position(CloseOrder(intent=ended)))
+    retried(lambda: desk.positions.finish_intent(FinishRequest(intent=ended, phase=IntentPhase.CLOSED)))
+    owner = desk.wish(desk.accounts.ref(ended.account_id), "two")
+    assert desk.orders.open_order(request_of(owner)).ack is not None
+    holding = desk.fence.holdings.read(owner)
+    assert holding.held is not None
+    for prefix in ("close", "protect"):
+        with pytest.raises(Refused, match=f"{prefix}.* is not its business any more") as refused:
+            late_step(desk, ended, holding, prefix)
+        assert refused.value.code == "intent_ended"
+    # Whoever closes for the ended one is not kept at it for ever either.
+    desk.positions.close_position(CloseOrder(intent=ended))
+    assert desk.fence.holdings.read(owner).held == holding.held
+
+
+def late_step(desk: Bench, ended: Intent, holding: Holding, prefix: str) -> None:
+    """Do what an attempt would that read the position of its intent and then slept."""
+    assert holding.held is not None
+    if prefix == "close":
+        desk.fence.reducing.close(holding.venue, holding.account, ended, holding.held)
+    else:
+        px = desk.stop_at("ETH", "0.9").stop_px
+        assert px is not None
+        desk.fence.reducing.protect_first(holding.venue, holding.account, ended, TriggerKind.STOP_LOSS, px)
+
+
+def test_an_attempt_that_slept_while_the_stop_was_moved_leaves_it_where_it_is(desk: Bench) -> None:
+    intent, _ = open_with_stop(desk, "helga")
+    moved = desk.stop_at("ETH", "0.95")
+    retried(lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=moved)))
+    assert not desk.orders.open_order(request_of(intent)).is_protected
+    desk.orders.resolve_order(OrderKey(intent_id=intent.intent_id, step="open"))
+    (trigger,) = triggers(desk, intent)
+    assert Decimal(trigger["triggerPx"]) == moved.stop_px
+    view = desk.books.intents.view(intent.intent_id)
+    assert view is not None
+    assert view.protection == moved
 
 
 def test_a_fill_that_the_streams_see_first_is_protected_by_the_sync(desk: Bench) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,20 +23,6 @@ from storage.postgres.halts import PostgresHalts
 from storage.postgres.owner_tables import signers
 from tests.stack.paper import Paper
 from tests.stack.trading import Bench, bench
-
-
-@pytest.fixture(scope="module")
-def paper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paper]:
-    with Paper(tmp_path_factory.mktemp("paper")) as started:
-        yield started
-
-
-@pytest.fixture
-def desk(paper: Paper, database: str, tmp_path: Path, keys: KeyRing) -> Iterator[Bench]:
-    made = bench(paper, database, tmp_path, keys)
-    yield made
-    paper.clear_faults()
-    made.close()
 
 
 def settled(desk: Bench, key: OrderKey, seconds: float = 30.0) -> OrderAck:
