@@ -111,8 +111,7 @@ class Journal(Protocol):
     def reserve_reducing(self, order: ApprovedOrder) -> OrderRow:
         """Insert the row of a reducing step as APPROVED, or return the one that is there.
 
-        Raises Refused(intent_ended) for an intent that is shown as ended: nobody would ever cancel its trigger, and its close
-        would take from the next owner of the slot.
+        Raises Refused(intent_ended) when its intent has ended: it would take from the next owner of the slot.
         """
 
     def approved_order(self, key: OrderKey) -> ApprovedOrder | None:
@@ -227,19 +226,13 @@ class Approvals(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentView:
-    """The row of an intent as activities need it."""
+    """The row of an intent as activities need it; `protection` are the prices in force, by the last change."""
 
     intent: Intent
     phase: IntentPhase
     filled_size: Quantity
     average_px: Price | None
-    stop_px: Price | None
-    take_profit_px: Price | None
-
-    @property
-    def protection(self) -> Protection:
-        """The prices in force: what the intent was started with, or what its owner was told since."""
-        return Protection(stop_px=self.stop_px, take_profit_px=self.take_profit_px)
+    protection: Protection
 
 
 class Intents(Protocol):

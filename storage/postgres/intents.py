@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, or_, select, text, update
 
 from domain.errors import Retryable
 from domain.fills import Fill
-from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
+from domain.intents import TERMINAL_PHASES, Intent, IntentPhase, Protection
 from domain.money import Price, Quantity
 from domain.orders import LIVE_STATES
 from storage.journal import IntentView
@@ -55,8 +55,7 @@ class PostgresIntents:
             phase=IntentPhase(row.phase),
             filled_size=Quantity(row.filled_size),
             average_px=_price(row.average_px),
-            stop_px=_price(row.stop_px),
-            take_profit_px=_price(row.take_profit_px),
+            protection=Protection(stop_px=_price(row.stop_px), take_profit_px=_price(row.take_profit_px)),
         )
 
     def show(self, intent_id: str, phase: IntentPhase, *, code: str = "", reason: str = "") -> None:

@@ -154,11 +154,11 @@ def test_a_days_loss_trips_the_breaker_once_and_a_reset_lifts_it(fleet: FleetDes
     assert fleet.rows("select action from audit_log")[0].action == "breaker.reset"
 
 
-def run_shard(fleet: FleetDesk, seconds: float = 2.0) -> ShardReport:
+def run_shard(fleet: FleetDesk, seconds: float = 2.0, every: float = 0.5) -> ShardReport:
     run = ShardRun(
         venue="hyperliquid",
         network="paper",
-        sync_every=timedelta(seconds=0.5),
+        sync_every=timedelta(seconds=every),
         run_for=timedelta(seconds=seconds),
     )
     shards = PostgresAccounts(fleet.bench.engine).shards()
@@ -191,6 +191,13 @@ def test_a_stream_event_makes_a_shard_look_soon(fleet: FleetDesk) -> None:
     fleet.tape.said = [StreamEvent(address=account.address, kind="fill"), StreamEvent(address="0xelse", kind="fill")]
     run_shard(fleet)
     assert fleet.metrics.counted.get("stream_wakes") == 1
+
+
+def test_a_shard_that_sleeps_looks_as_soon_as_its_stream_speaks(fleet: FleetDesk) -> None:
+    account = fleet.bench.account("hugh")
+    assert run_shard(fleet, every=60).syncs == 1
+    fleet.tape.said = [StreamEvent(address=account.address, kind="fill")]
+    assert run_shard(fleet, every=60).syncs == 2
 
 
 def test_the_owner_is_told_to_look_when_somebody_has_cancelled_its_stop(fleet: FleetDesk) -> None:
