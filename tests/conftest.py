@@ -33,16 +33,16 @@ REAL_PARTS = frozenset({"postgres", "database", "temporal_binary", "temporal_ser
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs real parts, so that `-m "not real"` stays a run of seconds, and let the longest files begin."""
+    """Mark what needs real parts, so that `-m "not real"` stays a run of a minute, and let the longest files begin."""
     for item in items:
-        if _is_integration(item) or REAL_PARTS & set(getattr(item, "fixturenames", ())):
+        if _is_in(item, "integration", "contracts") or REAL_PARTS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.real)
     # A file stays in one process, and one that takes minutes would end alone if it came last.
-    items.sort(key=lambda item: (item.path.name != "test_up_once.py", not _is_integration(item)))
+    items.sort(key=lambda item: (item.path.name != "test_up_once.py", not _is_in(item, "integration")))
 
 
-def _is_integration(item: pytest.Item) -> bool:
-    return (ROOT / "tests" / "integration") in item.path.parents
+def _is_in(item: pytest.Item, *folders: str) -> bool:
+    return any(ROOT / "tests" / folder in item.path.parents for folder in folders)
 
 
 def pytest_collection_finish() -> None:
