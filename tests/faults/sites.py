@@ -63,6 +63,11 @@ class Site:
         """Return the mark of a coin."""
         return self.bench.venues.of(self.venue, "paper").market.mark(coin).mark_px
 
+    @property
+    def cancel_lives(self) -> float:
+        """Seconds in which the venue takes a cancel: its deadline, or AsterDEX's distance of a nonce from its clock."""
+        return 10 if self.venue == ASTER else 5
+
     def lot(self, coin: str) -> Decimal:
         """Return the smallest step of a coin's sizes."""
         return self.bench.venues.of(self.venue, "paper").market.instrument(coin).lot

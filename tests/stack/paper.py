@@ -81,9 +81,18 @@ class Paper:
             raise httpx.HTTPStatusError(f"{path} {body}: {answer.text}", request=answer.request, response=answer)
         return answer.json()
 
-    def fault(self, on: str, fault: str, **more: Any) -> None:
-        """Arm a fault."""
-        self.post("faults", on=on, fault=fault, **more)
+    def fault(self, on: str, fault: str, **more: Any) -> int:
+        """Arm a fault; returns its number."""
+        return int(self.post("faults", on=on, fault=fault, **more)["id"])
+
+    def hits(self, fault: int) -> int:
+        """How often a fault has hit."""
+        rules = self._http.get("/control/faults").json()
+        return next((int(rule["hits"]) for rule in rules if rule["id"] == fault), 0)
+
+    def lift(self, fault: int) -> None:
+        """Disarm one fault."""
+        self._http.delete("/control/faults", params={"id": fault}).raise_for_status()
 
     def clear_faults(self) -> None:
         """Disarm every fault."""
