@@ -11,12 +11,13 @@ from domain.accounts import AccountRef, Portfolio
 from domain.approvals import Approval, ApprovalRequest
 from domain.errors import Refused, Retryable
 from domain.instruments import Instrument
-from domain.intents import IntentPhase
+from domain.intents import Intent, IntentPhase
 from domain.money import Price
 from domain.orders import MAIN_LEG, OrderKey, OrderState
 from domain.risk import RiskDecision
 from storage.gate import Gate
 from storage.journal import ApprovalDesk, Approvals, Journal
+from storage.standing import Standing
 from venues.base import VenueDirectory
 
 FIRST_STEP = "open"
@@ -90,20 +91,24 @@ class Approving:
         """Decide once at an open desk; None when the portfolio is too old to decide on."""
         intent = request.intent
         key = OrderKey(intent_id=intent.intent_id, leg=MAIN_LEG, step=request.step)
-        if not desk.register(intent):
-            if desk.order(key) is not None:
-                return Approval(order=self._journal.approved_order(key))
+        owner = desk.enter(intent)
+        if not owner:
+            earlier = desk.approved_order(key)
+            if earlier is not None:
+                return Approval(order=earlier)
             if desk.is_forbidden(intent.intent_id):
                 return Approval(code="cancelled", reason="Cancelled before it was approved.")
-        owner = desk.take_slot(intent.coin, intent.intent_id)
+            owner = desk.take_slot(intent.coin, intent.intent_id)
         if owner != intent.intent_id:
             return _busy(desk, request, owner)
-        snapshot = desk.portfolio()
-        if snapshot is None or not self._is_fresh(snapshot, intent.coin):
+        standing = desk.standing(intent)
+        portfolio = self._fresh_portfolio(standing, intent.coin)
+        if portfolio is None:
             desk.free_slot(intent.coin, intent.intent_id)
             return None
         try:
-            return self._reserve(desk, request, instrument, reference_px, snapshot[0])
+            self._require_free(standing, portfolio, intent)
+            return self._reserve(desk, request, instrument, reference_px, portfolio, standing)
         except Refused as refusal:
             return _refuse(desk, request, refusal)
 
@@ -129,23 +134,20 @@ class Approving:
         with self._approvals.desk(self._accounts.ref(intent.account_id)) as desk:
             desk.register(intent)
             desk.forbid(intent.intent_id)
-            return desk.order(key) is None
+            return desk.approved_order(key) is None
 
-    def _is_fresh(self, snapshot: tuple[Portfolio, datetime], coin: str) -> bool:
-        age = self._now() - snapshot[1]
+    def _fresh_portfolio(self, standing: Standing, coin: str) -> Portfolio | None:
+        """Return the portfolio if it is young enough to decide on."""
+        portfolio = standing.portfolio
+        if portfolio is None or standing.synced_at is None:
+            return None
         # A position in the way may have been closed since: that is worth another look at the venue.
-        return age <= (_BARELY if snapshot[0].position(coin) is not None else self._max_age)
+        oldest = _BARELY if portfolio.position(coin) is not None else self._max_age
+        return portfolio if self._now() - standing.synced_at <= oldest else None
 
-    def _reserve(
-        self,
-        desk: ApprovalDesk,
-        request: ApprovalRequest,
-        instrument: Instrument,
-        reference_px: Price,
-        portfolio: Portfolio,
-    ) -> Approval:
-        intent = request.intent
-        closed_by = self._gate.closed_by(venue=intent.venue, user_id=intent.user_id, agent_id=intent.agent_id)
+    def _require_free(self, standing: Standing, portfolio: Portfolio, intent: Intent) -> None:
+        """Refuse while a halt is in force, and where a position stands in the way."""
+        closed_by = self._gate.switched_off() or standing.halted_by
         if closed_by:
             raise Refused("halted", closed_by, action="Release the halt, then decide anew.")
         if portfolio.position(intent.coin) is not None:
@@ -154,19 +156,36 @@ class Approving:
                 f"The account holds a {intent.coin} position that no intent of ours opened.",
                 action="Close or adopt it first.",
             )
+
+    def _reserve(
+        self,
+        desk: ApprovalDesk,
+        request: ApprovalRequest,
+        instrument: Instrument,
+        reference_px: Price,
+        portfolio: Portfolio,
+        standing: Standing,
+    ) -> Approval:
+        intent = request.intent
+        day, breaker = desk.figures(intent.limits.day_zone, self._now())
         order, decision = risk.approve(
             request,
             instrument=instrument,
             reference_px=reference_px,
             portfolio=portfolio,
             reserved=desk.reserved(),
-            day=desk.day(intent.limits.day_zone, self._now()),
-            breaker=desk.breaker(),
+            day=day,
+            breaker=breaker,
             now=self._now(),
         )
-        desk.reserve(order)
-        desk.note_risk(intent, request.step, decision)
-        desk.note_phase(intent.intent_id, IntentPhase.APPROVED)
+        if not standing.has_signer:
+            # Told here it is a refusal; at the send it would be an order that is feared until its deadline has passed.
+            raise Refused(
+                "signer_missing",
+                "The account has no key that could sign an order.",
+                action=f"Add one with `holdfast account key {intent.account_id}`.",
+            )
+        desk.reserve(order, decision)
         return Approval(order=order)
 
 

@@ -14,7 +14,7 @@ from activities.clock import VenueClock
 from activities.keys import KeyRing
 from activities.resolution import Resolution
 from domain.errors import HoldfastError, Refused, Retryable
-from domain.orders import IN_FLIGHT_STATES, ApprovedOrder, OrderAck, OrderKey, OrderState
+from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState
 from storage.gate import Gate
 from storage.journal import Journal, OrderRow, SendClaim
 from venues.base import Answer, SignedRequest, Venue, VenueDirectory, Verdict
@@ -57,15 +57,16 @@ class Submission:
 
         Raises Retryable when nothing was sent and it may be tried again (budget, database, epoch).
         """
-        row = self._journal.order(order.key)
-        if row is None:
+        found = self._journal.order_to_send(order.key)
+        if found is None:
             # Never an invitation to send: the row may have been lost with its database.
             raise Retryable("row_missing", f"The journal has no row for {order.key}.")
+        row, leverage = found
         if row.state is not OrderState.APPROVED:
             return self._resolution.look(row)
         self._reached("after_read_row", row.client_id)
         venue = self._venues.of(row.account.venue, row.account.network)
-        self._prepare(venue, order, row)
+        self._prepare(venue, order, row, leverage)
         venue_now = self._clock.now(venue, row.account)
         if order.terms.is_opening and venue_now >= order.not_after:
             # An estimate gives no order up: the venue's clock may have been set right since.
@@ -78,11 +79,11 @@ class Submission:
             return self._resolution.look(self._must(order.key))
         return self._send(venue, order, row, *request)
 
-    def _prepare(self, venue: Venue, order: ApprovedOrder, row: OrderRow) -> None:
+    def _prepare(self, venue: Venue, order: ApprovedOrder, row: OrderRow, leverage: tuple[int, bool] | None) -> None:
         """Do everything that may wait before the claim: after it, nothing waits."""
         venue.trading.wait_for_budget(is_urgent=not order.terms.is_opening)
         if order.terms.is_opening:
-            self._set_leverage(venue, order, row)
+            self._set_leverage(venue, order, row, leverage)
 
     def _write_ahead(
         self, venue: Venue, order: ApprovedOrder, row: OrderRow, venue_now: datetime
@@ -132,8 +133,7 @@ class Submission:
     def _record(self, order: ApprovedOrder, answer: Answer) -> OrderAck:
         """Journal a sorted answer; an unclear one is looked up at once, which settles the common case of a lost answer."""
         ack = ack_of(order, answer)
-        self._journal.settle(order.key, frm=IN_FLIGHT_STATES, ack=ack)
-        row = self._must(order.key)
+        row = self._found(self._journal.answered(order.key, ack), order.key)
         if row.state is not OrderState.UNKNOWN:
             return row.ack
         try:
@@ -141,15 +141,14 @@ class Submission:
         except HoldfastError:
             return row.ack
 
-    def _set_leverage(self, venue: Venue, order: ApprovedOrder, row: OrderRow) -> None:
+    def _set_leverage(self, venue: Venue, order: ApprovedOrder, row: OrderRow, known: tuple[int, bool] | None) -> None:
         """Bring the leverage of a coin to what was approved, before the claim. It moves no money and may be repeated."""
         wanted = (order.leverage, not order.instrument.only_isolated)
-        coin = order.terms.coin
-        if self._journal.leverage(row.account.account_id, coin) == wanted:
+        if known == wanted:
             return
         # Setting is one request of weight 1, reading first would be a second one of 20.
         self._send_leverage(venue, order, row, is_cross=wanted[1])
-        self._journal.note_leverage(row.account.account_id, coin, leverage=wanted[0], is_cross=wanted[1])
+        self._journal.note_leverage(row.account.account_id, order.terms.coin, leverage=wanted[0], is_cross=wanted[1])
 
     def _send_leverage(self, venue: Venue, order: ApprovedOrder, row: OrderRow, *, is_cross: bool) -> None:
         venue_now = self._clock.now(venue, row.account)
@@ -182,7 +181,9 @@ class Submission:
             raise Retryable("leverage_unknown", "The change of leverage was not answered.")
 
     def _must(self, key: OrderKey) -> OrderRow:
-        row = self._journal.order(key)
+        return self._found(self._journal.order(key), key)
+
+    def _found(self, row: OrderRow | None, key: OrderKey) -> OrderRow:
         if row is None:
             raise Retryable("row_missing", f"The journal lost the row of {key}.")
         return row

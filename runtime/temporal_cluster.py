@@ -43,7 +43,6 @@ DYNAMIC_CONFIG: Mapping[str, object] = {
     "matching.numTaskqueueWritePartitions": 1,
     # A namespace that was just made is known to every service within a second, not within ten.
     "system.namespaceCacheRefreshInterval": "1s",
-    "system.forceSearchAttributesCacheRefreshOnRead": True,
 }
 
 

@@ -12,6 +12,9 @@ class Gate(Protocol):
     def closed_by(self, *, venue: str, user_id: str, agent_id: str) -> str:
         """Return why opening orders may not leave, '' when they may. Unreadable means closed."""
 
+    def switched_off(self) -> str:
+        """Return that the kill-switch file closes the gate, '' when it does not; a desk reads the halts by itself."""
+
 
 class Vault(Protocol):
     """Opens sealed keys; each use is audited."""

@@ -12,13 +12,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from domain.accounts import AccountRef, Portfolio
+from domain.accounts import AccountRef
 from domain.days import Breaker, DayRecord
 from domain.fills import Fill
 from domain.intents import Intent, IntentPhase, Protection
 from domain.money import Price, Quantity
 from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState, OrderTerms
 from domain.risk import ReservedExposure, RiskDecision
+from storage.standing import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,9 @@ class Journal(Protocol):
     def order(self, key: OrderKey) -> OrderRow | None:
         """Read a row."""
 
+    def order_to_send(self, key: OrderKey) -> tuple[OrderRow, tuple[int, bool] | None] | None:
+        """Read a row, and the leverage last set or read of its coin, None when unknown."""
+
     def orders_of(self, intent_id: str) -> tuple[OrderRow, ...]:
         """Read all rows of an intent, oldest first."""
 
@@ -125,13 +129,15 @@ class Journal(Protocol):
     ) -> AbstractContextManager[WriteAhead]:
         """Open the write-ahead transaction of a step: lock the signer, draw max(Postgres clock, last + 1).
 
-        Raises Misconfigured(signer_missing) without a live signer, Retryable(epoch_closed) for an opening step while the
-        database's epoch is not cleared, and Retryable(nonce_ahead) when the nonce would lie more than `max_lead_seconds`
-        beyond the venue's time.
+        Raises Misconfigured(signer_missing), Retryable(epoch_closed) for an opening step while the database's epoch is not
+        cleared, and Retryable(nonce_ahead) for a nonce more than `max_lead_seconds` beyond the venue's time.
         """
 
     def settle(self, key: OrderKey, *, frm: frozenset[OrderState], ack: OrderAck, token: str = "") -> bool:
         """Move a row forward with what is now known (token: only if this attempt still holds it); records the order id."""
+
+    def answered(self, key: OrderKey, ack: OrderAck) -> OrderRow | None:
+        """Move a row in flight forward with its answer, and read how it stands then."""
 
     def note_look(self, key: OrderKey, *, found: bool, venue_time: datetime, text: str, counts: bool) -> None:
         """Append a line to the resolution log; `counts` when the look was past the deadline and found nothing."""
@@ -161,9 +167,6 @@ class Journal(Protocol):
     ) -> SendClaim:
         """Draw a nonce for an account action that moves no money (leverage)."""
 
-    def leverage(self, account_id: str, coin: str) -> tuple[int, bool] | None:
-        """The leverage last set or read, None when unknown."""
-
     def note_leverage(self, account_id: str, coin: str, *, leverage: int, is_cross: bool) -> None:
         """Remember a leverage."""
 
@@ -177,11 +180,11 @@ class ApprovalDesk(Protocol):
     def register(self, intent: Intent) -> bool:
         """Insert the intent row; False when it was there (the stored intent wins)."""
 
-    def stored_intent(self, intent_id: str) -> Intent:
-        """The intent as first written."""
+    def enter(self, intent: Intent) -> str:
+        """Insert the intent row and take its slot; returns the slot's owner, '' when the intent was there."""
 
-    def order(self, key: OrderKey) -> OrderRow | None:
-        """The row of a step, if an earlier attempt reserved it."""
+    def approved_order(self, key: OrderKey) -> ApprovedOrder | None:
+        """The order of a step as an earlier attempt had it approved."""
 
     def forbid(self, intent_id: str) -> None:
         """Let no further opening step of an intent be approved."""
@@ -192,20 +195,17 @@ class ApprovalDesk(Protocol):
     def take_slot(self, coin: str, intent_id: str) -> str:
         """Own the slot (account, coin) or return the owner's intent id."""
 
-    def portfolio(self) -> tuple[Portfolio, datetime] | None:
-        """The newest synced portfolio and when it was synced (our clock)."""
+    def standing(self, intent: Intent) -> Standing:
+        """Read what speaks for and against opening. The gate asks for halts again after the write-ahead."""
 
     def reserved(self) -> tuple[ReservedExposure, ...]:
         """Live opening rows of the account."""
 
-    def day(self, zone: str, now: datetime) -> DayRecord:
-        """Figures of the trading day."""
+    def figures(self, zone: str, now: datetime) -> tuple[DayRecord, Breaker | None]:
+        """Figures of the trading day, and the breaker that lasts longest of those that were not reset."""
 
-    def breaker(self) -> Breaker | None:
-        """The newest breaker that was not reset."""
-
-    def reserve(self, order: ApprovedOrder) -> None:
-        """Insert the row as APPROVED: the reservation; raises Refused(signer_missing) where nobody could sign it."""
+    def reserve(self, order: ApprovedOrder, decision: RiskDecision) -> None:
+        """Insert the row as APPROVED, the reservation, with the decision, and show it."""
 
     def note_risk(self, intent: Intent, step: str, decision: RiskDecision) -> None:
         """Store a risk decision with its numbers."""

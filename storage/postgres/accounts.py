@@ -33,6 +33,7 @@ class PostgresAccounts:
     def __init__(self, engine: Engine, *, per_shard: int = USERS_PER_SHARD) -> None:
         self._engine = engine
         self._per_shard = per_shard
+        self._refs: dict[str, AccountRef] = {}
 
     def add(
         self, user_id: str, *, venue: str, network: str, address: str, name: str = "", egress: str = "default"
@@ -95,11 +96,14 @@ class PostgresAccounts:
             return _account(row)
 
     def ref(self, account_id: str) -> AccountRef:
-        """Read which account it is; raises Refused(account_unknown)."""
+        """Read which account it is, once: that never changes; raises Refused(account_unknown)."""
+        known = self._refs.get(account_id)
+        if known is not None:
+            return known
         found = self._list(select(accounts).where(accounts.c.id == account_id))
         if not found:
             raise Refused("account_unknown", "There is no such account.", action="List them with GET /api/accounts.")
-        return found[0].ref
+        return self._refs.setdefault(account_id, found[0].ref)
 
     def active(self, venue: str = "", network: str = "") -> tuple[AccountRecord, ...]:
         """List every account that is kept in sync."""

@@ -5,25 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, delete, exists, func, or_, select, text, update
+from sqlalchemy import Connection, Engine, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.accounts import AccountRef, Portfolio
 from domain.days import Breaker, DayRecord
-from domain.errors import Refused
 from domain.intents import Intent, IntentPhase
 from domain.money import Money
-from domain.orders import LIVE_STATES, ApprovedOrder, OrderKey, OrderState, Side
+from domain.orders import ApprovedOrder, OrderKey, Side
 from domain.risk import ReservedExposure, RiskDecision
-from storage.journal import OrderRow
-from storage.postgres.engine import dump, load, transaction
-from storage.postgres.risk import read_breaker, read_day
-from storage.postgres.rows import order_row, order_values, select_orders
-from storage.postgres.tables import accounts, intents, orders, portfolios, risk_decisions, signers, slots
+from storage.postgres.engine import load, transaction
+from storage.postgres.gate import OPEN_HALTS, asked_of, told
+from storage.postgres.risk import read_figures
+from storage.postgres.rows import order_values
+from storage.postgres.slots import enter, free_slot, given, register, take_slot
+from storage.postgres.tables import intents, orders, risk_decisions
+from storage.standing import Standing
 
-_UNSEEN = text("interval '2 seconds'")
-"""A fill this much younger than a sync may be missing in it, so its order still counts as reserved."""
+# The desk's statements are few, and made once: everybody who trades on the account waits for them.
+_LOCK = text("select 1 from accounts where id = :account for update")
+_STANDING = text(
+    "select p.body, p.synced_at, h.scope, h.reason,"  # noqa: S608 - what is put in is a constant
+    " exists (select 1 from signers where account_id = :account and retired_at is null) as has_signer"
+    " from (select 1) one left join portfolios p on p.account_id = :account"
+    f" left join lateral ({OPEN_HALTS}) h on true"
+)
+# A fill that is not two seconds older than a sync may be missing in it, so its order still counts as reserved.
+_RESERVED = text(
+    "select intent_id, instrument, side, reserved from orders where account_id = :account and opening and"
+    " (state in ('APPROVED', 'SENDING', 'UNKNOWN', 'WORKING') or (state = 'DONE' and filled_size > 0 and resolved_at >"
+    "   (select synced_at from portfolios where account_id = :account) - interval '2 seconds'))"
+)
 
 
 class PostgresApprovals:
@@ -36,7 +50,7 @@ class PostgresApprovals:
     def desk(self, account: AccountRef) -> Iterator[PostgresDesk]:
         """Lock the account's row and open a desk."""
         with transaction(self._engine) as connection:
-            connection.execute(select(accounts.c.id).where(accounts.c.id == account.account_id).with_for_update())
+            connection.execute(_LOCK, {"account": account.account_id})
             yield PostgresDesk(connection, account)
 
 
@@ -46,20 +60,21 @@ class PostgresDesk:
     def __init__(self, connection: Connection, account: AccountRef) -> None:
         self._connection = connection
         self._account = account
+        self._asked = {"account": account.account_id}
 
     def register(self, intent: Intent) -> bool:
         """Insert the intent row; False when it was there."""
         return register(self._connection, intent)
 
-    def stored_intent(self, intent_id: str) -> Intent:
-        """The intent as first written."""
-        stored = self._connection.execute(select(intents.c.policy).where(intents.c.id == intent_id)).scalar_one()
-        return load(Intent, stored)
+    def enter(self, intent: Intent) -> str:
+        """Insert the intent row and take its slot; returns the slot's owner, '' when the intent was there."""
+        return enter(self._connection, intent)
 
-    def order(self, key: OrderKey) -> OrderRow | None:
-        """The row of a step, if an earlier attempt reserved it."""
-        row = self._connection.execute(select_orders().where(orders.c.client_id == key.client_id)).one_or_none()
-        return order_row(row) if row is not None else None
+    def approved_order(self, key: OrderKey) -> ApprovedOrder | None:
+        """The order of a step as an earlier attempt had it approved."""
+        query = select(orders.c.approved).where(orders.c.client_id == key.client_id)
+        stored = self._connection.execute(query).scalar_one_or_none()
+        return load(ApprovedOrder, stored) if stored is not None else None
 
     def forbid(self, intent_id: str) -> None:
         """Let no further opening step of an intent be approved."""
@@ -74,56 +89,33 @@ class PostgresDesk:
         """Own the slot (account, coin) or return the owner's intent id."""
         return take_slot(self._connection, self._account.account_id, coin, intent_id)
 
-    def portfolio(self) -> tuple[Portfolio, datetime] | None:
-        """The newest synced portfolio and when it was synced."""
-        query = select(portfolios.c.body, portfolios.c.synced_at)
-        row = self._connection.execute(query.where(portfolios.c.account_id == self._account.account_id)).one_or_none()
-        return (load(Portfolio, row.body), row.synced_at) if row is not None else None
+    def standing(self, intent: Intent) -> Standing:
+        """Read what speaks for and against opening, on this connection: a second one may not be free."""
+        row = self._connection.execute(_STANDING, self._asked | asked_of(intent)).one()
+        return Standing(
+            portfolio=load(Portfolio, row.body) if row.body is not None else None,
+            synced_at=row.synced_at,
+            halted_by=told(row) if row.scope is not None else "",
+            has_signer=row.has_signer,
+        )
 
     def reserved(self) -> tuple[ReservedExposure, ...]:
         """Live opening rows of the account, and ended ones whose fills the newest sync may not show yet."""
-        synced = select(portfolios.c.synced_at).where(portfolios.c.account_id == self._account.account_id)
-        unseen = and_(
-            orders.c.state == OrderState.DONE.value,
-            orders.c.filled_size > 0,
-            orders.c.resolved_at > synced.scalar_subquery() - _UNSEEN,
-        )
-        query = select(orders.c.intent_id, orders.c.instrument, orders.c.side, orders.c.reserved).where(
-            orders.c.account_id == self._account.account_id,
-            orders.c.opening,
-            or_(orders.c.state.in_([state.value for state in LIVE_STATES]), unseen),
-        )
         return tuple(
             ReservedExposure(
                 intent_id=row.intent_id, coin=row.instrument, side=Side(row.side), notional=Money(row.reserved)
             )
-            for row in self._connection.execute(query)
+            for row in self._connection.execute(_RESERVED, self._asked)
         )
 
-    def day(self, zone: str, now: datetime) -> DayRecord:
-        """Figures of the trading day."""
-        return read_day(self._connection, self._account.account_id, zone, now)
+    def figures(self, zone: str, now: datetime) -> tuple[DayRecord, Breaker | None]:
+        """Figures of the trading day, and the breaker that lasts longest of those that were not reset."""
+        return read_figures(self._connection, self._account.account_id, zone, now)
 
-    def breaker(self) -> Breaker | None:
-        """The newest breaker that was not reset."""
-        return read_breaker(self._connection, self._account.account_id)
-
-    def reserve(self, order: ApprovedOrder) -> None:
-        """Insert the row as APPROVED: the reservation; raises Refused(signer_missing) where nobody could sign it."""
-        live = signers.c.retired_at.is_(None)
-        if not self._connection.scalar(select(exists().where(signers.c.account_id == self._account.account_id, live))):
-            # Told here it is a refusal; at the send it would be an order that is feared until its deadline has passed.
-            raise Refused(
-                "signer_missing",
-                "The account has no key that could sign an order.",
-                action=f"Add one with `holdfast account key {self._account.account_id}`.",
-            )
-        self._connection.execute(insert(orders).values(**order_values(order)))
-        self._connection.execute(
-            update(intents)
-            .where(intents.c.id == order.key.intent_id)
-            .values(not_after=order.not_after, size=order.terms.size)
-        )
+    def reserve(self, order: ApprovedOrder, decision: RiskDecision) -> None:
+        """Insert the row as APPROVED, the reservation, with the decision, and show it."""
+        row = {f"order_{name}": value for name, value in order_values(order).items()}
+        self._connection.execute(_RESERVE, row | _decided(decision))
 
     def note_risk(self, intent: Intent, step: str, decision: RiskDecision) -> None:
         """Store a risk decision with its numbers."""
@@ -153,45 +145,42 @@ class PostgresDesk:
         free_slot(self._connection, self._account.account_id, coin, intent_id)
 
 
-def register(connection: Connection, intent: Intent) -> bool:
-    """Insert an intent's row; False when it was there."""
-    values = {
-        "id": intent.intent_id,
-        "user_id": intent.user_id,
-        "account_id": intent.account_id,
-        "agent_id": intent.agent_id,
-        "instrument": intent.coin,
-        "side": intent.side.value,
-        "kind": intent.kind.value,
-        "size": intent.size,
-        "policy": dump(intent),
-        "phase": IntentPhase.CREATED.value,
-        "stop_px": intent.protection.stop_px,
-        "take_profit_px": intent.protection.take_profit_px,
-        "trace_id": intent.trace_id,
-        "decided_at": intent.decided_at,
+def _decided(decision: RiskDecision) -> dict[str, Any]:
+    return {
+        "risk_allowed": decision.allowed,
+        "risk_code": decision.code,
+        "risk_message": decision.message,
+        "risk_numbers": decision.numbers,
     }
-    return connection.execute(insert(intents).values(**values).on_conflict_do_nothing()).rowcount == 1
 
 
-def take_slot(connection: Connection, account_id: str, coin: str, intent_id: str) -> str:
-    """Own a slot or return its owner."""
-    values = {"account_id": account_id, "instrument": coin, "owner_intent": intent_id}
-    connection.execute(insert(slots).values(**values).on_conflict_do_nothing())
-    query = select(slots.c.owner_intent).where(slots.c.account_id == account_id, slots.c.instrument == coin)
-    return str(connection.execute(query).scalar_one())
+_ORDER = (
+    "intent_id", "leg", "step", "client_id", "user_id", "account_id", "instrument", "state", "opening", "side", "size", "limit_px",
+    "tif", "reduce_only", "trigger", "reserved", "approved", "not_after", "decided_at", "trace_id",
+)  # fmt: skip
 
 
-def free_slot(connection: Connection, account_id: str, coin: str, intent_id: str) -> None:
-    """Give a slot back, unless an order of its owner may still trade."""
-    busy = select(orders.c.client_id).where(
-        orders.c.intent_id == intent_id, orders.c.state.in_([state.value for state in LIVE_STATES])
+def _reserving() -> Any:
+    """Make the statement that inserts an order's row with the decision that allowed it, and shows both on the intent's row."""
+    order = given("order", _ORDER)
+    reserved = insert(orders).values(order).cte("reserved")
+    noted = insert(risk_decisions).values(
+        user_id=order["user_id"],
+        account_id=order["account_id"],
+        intent_id=order["intent_id"],
+        step=order["step"],
+        **given("risk", ("allowed", "code", "message", "numbers")),
     )
-    connection.execute(
-        delete(slots).where(
-            slots.c.account_id == account_id,
-            slots.c.instrument == coin,
-            slots.c.owner_intent == intent_id,
-            ~busy.exists(),
-        )
-    )
+    shown = {
+        "not_after": order["not_after"],
+        "size": order["size"],
+        "phase": IntentPhase.APPROVED.value,
+        "reason_code": "",
+        "reason": "",
+        "touched_at": func.now(),
+    }
+    change = update(intents).where(intents.c.id == order["intent_id"]).values(shown)
+    return change.add_cte(reserved, noted.cte("noted"))
+
+
+_RESERVE = _reserving()

@@ -8,22 +8,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text, update
+from sqlalchemy import Connection, Row, select, text
 
 from domain.errors import Misconfigured, Retryable
+from domain.orders import OrderKey
 from storage.journal import SendClaim, Signer
 from storage.postgres.epoch import current_epoch
 from storage.postgres.tables import accounts, signers
 
-_OPEN_EPOCH = text(
-    "select case when e.epoch is not null then e.confirmed_by is not null end as confirmed,"
-    " e.asserted_at is not null as asserted, a.venue,"
-    " a.created_at >= e.seen_at as is_new, p.synced_at - e.seen_at as looked_after,"
-    " cast(:approved_at as timestamptz) >= e.seen_at as approved"
-    " from accounts a left join portfolios p on p.account_id = a.id left join epochs e on e.epoch = :epoch"
-    " where a.id = :account"
+# The nonce is drawn and the signer locked at once, since everybody who sends for the account waits for it. It waits itself for
+# who has the signer, and then counts on from what that one drew. The newest key is found without a lock, and checked again.
+_DRAW = text(
+    "update signers s set last_nonce ="
+    " greatest((extract(epoch from clock_timestamp()) * 1000)::bigint, s.last_nonce + 1)"
+    " from accounts a where a.id = s.account_id and s.retired_at is null and s.id ="
+    " (select id from signers where account_id = :account and retired_at is null order by created_at desc limit 1)"
+    " returning s.id, s.account_id, s.address, s.valid_until, s.last_nonce, a.user_id"
 )
-_CLOCK = text("select (extract(epoch from clock_timestamp()) * 1000)::bigint")
+_HEAD = text(
+    "select o.account_id, o.opening, a.venue,"
+    " case when e.epoch is not null then e.confirmed_by is not null end as confirmed, e.asserted_at is not null as asserted,"
+    " a.created_at >= e.seen_at as is_new, p.synced_at - e.seen_at as looked_after, o.approved_at >= e.seen_at as approved"
+    " from orders o join accounts a on a.id = o.account_id left join portfolios p on p.account_id = a.id"
+    " left join epochs e on e.epoch = :epoch where o.intent_id = :intent and o.leg = :leg and o.step = :step"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,29 +58,20 @@ class Claims:
         max_lead_seconds: int,
     ) -> Claim:
         """Lock the account's signer and draw its next nonce in milliseconds."""
-        row = connection.execute(
-            select(signers, accounts.c.user_id)
-            .join(accounts, accounts.c.id == signers.c.account_id)
-            .where(signers.c.account_id == account_id, signers.c.retired_at.is_(None))
-            .order_by(signers.c.created_at.desc())
-            .limit(1)
-            # Not the stronger lock: counting a use of the key, in another transaction, refers to this row.
-            .with_for_update(of=signers, key_share=True)
-        ).one_or_none()
+        row = connection.execute(_DRAW, {"account": account_id}).one_or_none()
         if row is None:
             raise Misconfigured(
                 "signer_missing", "The account has no agent key.", action="Add one with `holdfast account key`."
             )
-        nonce = max(int(connection.execute(_CLOCK).scalar_one()), int(row.last_nonce) + 1)
+        nonce = int(row.last_nonce)
         if nonce > venue_now.timestamp() * 1000 + max_lead_seconds * 1000:
-            # A nonce far ahead would poison the signer: every later one has to be higher still.
+            # A nonce far ahead would poison the signer: every later one has to be higher still. The caller rolls this one back.
             raise Retryable(
                 "nonce_ahead",
                 "The next nonce lies beyond the venue's time.",
                 action="Check the clock of the database host; rotate the agent key if its last nonce is in the future.",
                 retry_after=timedelta(seconds=1),
             )
-        connection.execute(update(signers).where(signers.c.id == row.id).values(last_nonce=nonce))
         claim = SendClaim(signer=_signer(row), nonce=nonce, expires_at=expires_at, token=secrets.token_hex(16))
         return Claim(send=claim, epoch=current_epoch(connection))
 
@@ -86,24 +85,22 @@ class Claims:
             ).one()
         )
 
-    def require_open_epoch(self, connection: Connection, account_id: str, approved_at: datetime) -> None:
-        """Refuse an opening send while an earlier epoch of the database may have sent something unseen.
+    def account_of(self, connection: Connection, key: OrderKey) -> str:
+        """Return the account of a step that is to be sent.
 
-        An order approved in an earlier epoch is never sent: its SENDING may have been lost with that epoch.
+        Refuses an opening one while an earlier epoch of the database may have sent something unseen. An order approved in an
+        earlier epoch is never sent: its SENDING may have been lost with that epoch.
         """
-        wanted = {
-            "epoch": current_epoch(connection),
-            "account": account_id,
-            "approved_at": approved_at,
-        }
-        row = connection.execute(_OPEN_EPOCH, wanted).one_or_none()
-        if row is not None and row.confirmed and row.asserted and row.approved and self._was_looked_at(row):
-            return
-        if row is not None and row.confirmed is False:
-            reason, action = "The deployment is not confirmed.", "Confirm it with `holdfast doctor --confirm`."
-        else:
-            reason, action = "The database has just started: the venue is looked at first.", ""
-        raise Retryable("epoch_closed", reason, action=action, retry_after=timedelta(seconds=1))
+        asked = {"epoch": current_epoch(connection), "intent": key.intent_id, "leg": key.leg, "step": key.step}
+        row = connection.execute(_HEAD, asked).one()
+        open_ = row.confirmed and row.asserted and row.approved and self._was_looked_at(row)
+        if row.opening and not open_:
+            if row.confirmed is False:
+                reason, action = "The deployment is not confirmed.", "Confirm it with `holdfast doctor --confirm`."
+            else:
+                reason, action = "The database has just started: the venue is looked at first.", ""
+            raise Retryable("epoch_closed", reason, action=action, retry_after=timedelta(seconds=1))
+        return str(row.account_id)
 
     def _was_looked_at(self, row: Row[Any]) -> bool:
         """Whether the account was read after all that an earlier epoch had sent was visible."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, text
+from sqlalchemy import Connection, Engine, Row, delete, func, select, text
 
 from domain.errors import Retryable
 from storage.postgres.engine import database_url, transaction
@@ -17,8 +18,12 @@ from storage.records import Event
 CHANNEL = "holdfast_events"
 
 _IN_ORDER = 4_851
-_LOCK = text("select pg_advisory_xact_lock(:space, hashtext(:user))")
-_WAKE = text("select pg_notify(:channel, :user)")
+# The id is drawn after the lock is had: what inserts reads the lock's row.
+_EMIT = text(
+    "with turn as materialized (select pg_advisory_xact_lock(:space, hashtext(:user))),"
+    " event as (insert into events (user_id, kind, body) select :user, :kind, cast(:body as jsonb) from turn returning id)"
+    " select id, pg_notify(:channel, :user) from event"
+)
 
 
 def emit(connection: Connection, user_id: str, kind: str, body: Mapping[str, str]) -> int:
@@ -27,11 +32,8 @@ def emit(connection: Connection, user_id: str, kind: str, body: Mapping[str, str
     Ids are drawn before a commit, so without the lock a reader could see 8 before 7 and never read 7. The lock is held until the
     commit, hence "last".
     """
-    connection.execute(_LOCK, {"space": _IN_ORDER, "user": user_id})
-    values = {"user_id": user_id, "kind": kind, "body": dict(body)}
-    event_id = connection.execute(insert(events).values(values).returning(events.c.id)).scalar_one()
-    connection.execute(_WAKE, {"channel": CHANNEL, "user": user_id})
-    return int(event_id)
+    told = {"space": _IN_ORDER, "channel": CHANNEL, "user": user_id, "kind": kind, "body": json.dumps(dict(body))}
+    return int(connection.execute(_EMIT, told).scalar_one())
 
 
 class PostgresEvents:

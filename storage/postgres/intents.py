@@ -14,10 +14,10 @@ from domain.intents import TERMINAL_PHASES, Intent, IntentPhase, Protection
 from domain.money import Price, Quantity
 from domain.orders import LIVE_STATES
 from storage.journal import IntentView
-from storage.postgres.approvals import free_slot, register, take_slot
 from storage.postgres.engine import load, transaction
 from storage.postgres.events import emit
 from storage.postgres.rows import fill_of
+from storage.postgres.slots import free_slot, register, take_slot
 from storage.postgres.tables import fills, intents, orders, slots
 
 _TERMINAL = [phase.value for phase in TERMINAL_PHASES]
@@ -30,6 +30,13 @@ _UNANSWERED = text(
     "   where o.intent_id = :intent_id and o.step = f.step and o.opening and o.state = 'DONE'"
     # A resting order that filled later is shown as filled by its owner's own look, so the owner is told of it.
     "   and i.phase in ('FILLED', 'PROTECTED'))) limit 1"
+)
+
+_SHOW = text(
+    "with shown as (update intents set phase = :phase, reason_code = :code, reason = :reason, touched_at = now(),"
+    " protected_at = coalesce(protected_at, cast(:protected_at as timestamptz))"
+    " where id = :intent and phase <> all(:over) returning user_id),"
+    " touched as (update slots set touched_at = now() where owner_intent = :intent) select user_id from shown"
 )
 
 
@@ -60,7 +67,7 @@ class PostgresIntents:
 
     def show(self, intent_id: str, phase: IntentPhase, *, code: str = "", reason: str = "") -> None:
         """Show a phase and touch the row; a terminal phase stays."""
-        self._change(intent_id, phase=phase.value, reason_code=code, reason=reason[:500])
+        self._show(intent=intent_id, phase=phase.value, code=code, reason=reason[:500])
 
     def touch(self, intent_id: str) -> None:
         """Say that the owner is alive."""
@@ -76,13 +83,7 @@ class PostgresIntents:
 
     def mark_protected(self, intent_id: str, at: datetime) -> None:
         """Record when the position was first protected, and show it."""
-        self._change(
-            intent_id,
-            phase=IntentPhase.PROTECTED.value,
-            reason_code="",
-            reason="",
-            protected_at=func.coalesce(intents.c.protected_at, at),
-        )
+        self._show(intent=intent_id, phase=IntentPhase.PROTECTED.value, code="", reason="", protected_at=at)
 
     def fills(self, intent_id: str) -> tuple[Fill, ...]:
         """Fills bound to an intent, oldest first."""
@@ -148,13 +149,11 @@ class PostgresIntents:
             connection.execute(change.values(owner_intent=intent_id, taken_at=func.now(), touched_at=func.now()))
             return take_slot(connection, account_id, coin, intent_id)
 
-    def _change(self, intent_id: str, **values: Any) -> None:
+    def _show(self, **shown: Any) -> None:
         with transaction(self._engine) as connection:
-            change = _open_row(intent_id).values(touched_at=func.now(), **values)
-            user = connection.execute(change.returning(intents.c.user_id)).scalar_one_or_none()
-            connection.execute(update(slots).where(slots.c.owner_intent == intent_id).values(touched_at=func.now()))
+            user = connection.execute(_SHOW, {"over": _TERMINAL, "protected_at": None, **shown}).scalar_one_or_none()
             if user is not None:
-                emit(connection, user, "intent", {"intent_id": intent_id, "phase": values["phase"]})
+                emit(connection, user, "intent", {"intent_id": shown["intent"], "phase": shown["phase"]})
 
 
 def _live_step(intent_id: str) -> Any:

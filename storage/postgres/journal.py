@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, func, literal, select, text, update
+from sqlalchemy import Connection, Engine, and_, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.errors import Refused
@@ -15,7 +15,6 @@ from domain.intents import TERMINAL_PHASES, IntentPhase
 from domain.orders import (
     IN_FLIGHT_STATES,
     LIVE_STATES,
-    ORDER_TRANSITIONS,
     ApprovedOrder,
     OrderAck,
     OrderKey,
@@ -25,9 +24,25 @@ from storage.journal import OrderRow, SendClaim, Signer
 from storage.postgres.claims import Claim, Claims
 from storage.postgres.engine import load, transaction
 from storage.postgres.rows import order_row, order_values, select_orders
-from storage.postgres.tables import cancels, intents, leverages, order_ids, orders
+from storage.postgres.settling import named, remember, settle, storable
+from storage.postgres.tables import cancels, intents, leverages, orders
 
-_HEAD = select(orders.c.account_id, orders.c.opening, orders.c.approved_at)
+_ORDER = select_orders().where(
+    orders.c.intent_id == bindparam("intent"), orders.c.leg == bindparam("leg"), orders.c.step == bindparam("step")
+)
+
+_ORDER_TO_SEND = _ORDER.add_columns(leverages.c.leverage.label("known_leverage"), leverages.c.is_cross).outerjoin(
+    leverages, and_(leverages.c.account_id == orders.c.account_id, leverages.c.coin == orders.c.instrument)
+)
+_SENDING = text(
+    "update orders set state = 'SENDING', signer_id = :signer_id, nonce = :nonce, expires_at = :expires_at,"
+    " request_hash = :request_hash, attempt_token = :token, sent_at = clock_timestamp(), epoch = :epoch"
+    " where intent_id = :intent and leg = :leg and step = :step and state = 'APPROVED' and not stopped"
+)
+_NOTE_LEVERAGE = text(
+    "insert into leverages (account_id, coin, leverage, is_cross, read_at) values (:account, :coin, :leverage, :is_cross, now())"
+    " on conflict (account_id, coin) do update set leverage = :leverage, is_cross = :is_cross, read_at = now()"
+)
 
 
 class PostgresJournal:
@@ -40,8 +55,16 @@ class PostgresJournal:
     def order(self, key: OrderKey) -> OrderRow | None:
         """Read a row."""
         with transaction(self._engine) as connection:
-            row = connection.execute(select_orders().where(_is(key))).one_or_none()
+            row = connection.execute(_ORDER, named(key)).one_or_none()
         return order_row(row) if row is not None else None
+
+    def order_to_send(self, key: OrderKey) -> tuple[OrderRow, tuple[int, bool] | None] | None:
+        """Read a row, and the leverage last set or read of its coin."""
+        with transaction(self._engine) as connection:
+            row = connection.execute(_ORDER_TO_SEND, named(key)).one_or_none()
+        if row is None:
+            return None
+        return order_row(row), (row.known_leverage, row.is_cross) if row.known_leverage is not None else None
 
     def orders_of(self, intent_id: str) -> tuple[OrderRow, ...]:
         """Read all rows of an intent, oldest first."""
@@ -85,12 +108,9 @@ class PostgresJournal:
     ) -> Iterator[_WriteAhead]:
         """Open the write-ahead transaction of a step: lock the signer, draw max(Postgres clock, last + 1)."""
         with transaction(self._engine) as connection:
-            head = connection.execute(_HEAD.where(_is(key))).one()
-            if head.opening:
-                self._claims.require_open_epoch(connection, head.account_id, head.approved_at)
             claim = self._claims.draw(
                 connection,
-                head.account_id,
+                self._claims.account_of(connection, key),
                 expires_at=expires_at,
                 venue_now=venue_now,
                 max_lead_seconds=max_lead_seconds,
@@ -99,17 +119,15 @@ class PostgresJournal:
 
     def settle(self, key: OrderKey, *, frm: frozenset[OrderState], ack: OrderAck, token: str = "") -> bool:
         """Move a row forward with what is now known; records the order id."""
-        allowed = {state for state in frm if ack.state in ORDER_TRANSITIONS[state]}
-        if not allowed:
-            return False
         with transaction(self._engine) as connection:
-            change = update(orders).where(_is(key), orders.c.state.in_(_names(allowed))).values(**_settled(ack))
-            if token:
-                change = change.where(orders.c.attempt_token == token)
-            client_id = connection.execute(change.returning(orders.c.client_id)).scalar_one_or_none()
-            if client_id is not None and ack.oid:
-                _remember(connection, client_id, ack.oid)
-        return client_id is not None
+            return settle(connection, key, frm, ack, token)
+
+    def answered(self, key: OrderKey, ack: OrderAck) -> OrderRow | None:
+        """Move a row in flight forward with its answer, and read how it stands then."""
+        with transaction(self._engine) as connection:
+            settle(connection, key, IN_FLIGHT_STATES, ack)
+            row = connection.execute(_ORDER, named(key)).one_or_none()
+        return order_row(row) if row is not None else None
 
     def note_look(self, key: OrderKey, *, found: bool, venue_time: datetime, text: str, counts: bool) -> None:
         """Append a line to the resolution log."""
@@ -134,7 +152,7 @@ class PostgresJournal:
         """Remember an order id that was seen for a client id."""
         if oid:
             with transaction(self._engine) as connection:
-                _remember(connection, client_id, oid)
+                remember(connection, client_id, oid)
 
     def signer(self, signer_id: str) -> Signer:
         """Read the signer that a row was sent with."""
@@ -184,7 +202,7 @@ class PostgresJournal:
         """Record the sorted answer of a cancel."""
         with transaction(self._engine) as connection:
             connection.execute(
-                update(cancels).where(cancels.c.id == cancel_id).values(verdict=verdict, text=_storable(text))
+                update(cancels).where(cancels.c.id == cancel_id).values(verdict=verdict, text=storable(text))
             )
 
     def account_claim(
@@ -196,21 +214,11 @@ class PostgresJournal:
                 connection, account_id, expires_at=expires_at, venue_now=venue_now, max_lead_seconds=max_lead_seconds
             ).send
 
-    def leverage(self, account_id: str, coin: str) -> tuple[int, bool] | None:
-        """The leverage last set or read, None when unknown."""
-        query = select(leverages.c.leverage, leverages.c.is_cross).where(
-            leverages.c.account_id == account_id, leverages.c.coin == coin
-        )
-        with transaction(self._engine) as connection:
-            row = connection.execute(query).one_or_none()
-        return (row.leverage, row.is_cross) if row is not None else None
-
     def note_leverage(self, account_id: str, coin: str, *, leverage: int, is_cross: bool) -> None:
         """Remember a leverage."""
-        values = {"leverage": leverage, "is_cross": is_cross, "read_at": func.now()}
-        change = insert(leverages).values(account_id=account_id, coin=coin, **values)
+        noted = {"account": account_id, "coin": coin, "leverage": leverage, "is_cross": is_cross}
         with transaction(self._engine) as connection:
-            connection.execute(change.on_conflict_do_update(index_elements=["account_id", "coin"], set_=values))
+            connection.execute(_NOTE_LEVERAGE, noted)
 
     def forget_leverage(self, account_id: str, coin: str) -> None:
         """Forget it after a write whose outcome is unknown."""
@@ -230,21 +238,15 @@ class _WriteAhead:
 
     def commit_sending(self, request_hash: str, dies_at: datetime) -> bool:
         """Move the row APPROVED -> SENDING; the transaction commits when the caller leaves it."""
-        change = (
-            update(orders)
-            .where(_is(self._key), orders.c.state == OrderState.APPROVED.value, orders.c.stopped.is_(False))
-            .values(
-                state=OrderState.SENDING.value,
-                signer_id=self.claim.signer.signer_id,
-                nonce=self.claim.nonce,
-                expires_at=max(self.claim.expires_at, dies_at),
-                request_hash=request_hash,
-                attempt_token=self.claim.token,
-                sent_at=func.clock_timestamp(),
-                epoch=self._epoch,
-            )
-        )
-        return self._connection.execute(change).rowcount == 1
+        claimed = {
+            "signer_id": self.claim.signer.signer_id,
+            "nonce": self.claim.nonce,
+            "expires_at": max(self.claim.expires_at, dies_at),
+            "request_hash": request_hash,
+            "token": self.claim.token,
+            "epoch": self._epoch,
+        }
+        return self._connection.execute(_SENDING, named(self._key) | claimed).rowcount == 1
 
 
 def _require_living(connection: Connection, key: OrderKey) -> None:
@@ -261,36 +263,3 @@ def _is(key: OrderKey) -> Any:
 
 def _names(states: frozenset[OrderState] | set[OrderState]) -> list[str]:
     return [state.value for state in states]
-
-
-def _settled(ack: OrderAck) -> dict[str, Any]:
-    values: dict[str, Any] = {"state": ack.state.value, "code": ack.code[:100], "reason": _storable(ack.reason)}
-    if ack.oid:
-        values["oid"] = ack.oid
-    if ack.filled_size:
-        values["filled_size"] = func.greatest(orders.c.filled_size, literal(ack.filled_size))
-    if ack.average_px is not None:
-        values["average_px"] = ack.average_px
-    if ack.state is OrderState.UNKNOWN:
-        values["unknown_since"] = func.coalesce(orders.c.unknown_since, func.clock_timestamp())
-    if ack.is_terminal:
-        values["resolved_at"] = func.clock_timestamp()
-    return values
-
-
-def _storable(words: str) -> str:
-    """Cut a venue's words short and drop the one character that Postgres cannot store: garbled answers hold any byte."""
-    return words[:500].replace("\x00", "")
-
-
-def _remember(connection: Connection, client_id: str, oid: str) -> None:
-    connection.execute(insert(order_ids).values(client_id=client_id, venue_oid=oid).on_conflict_do_nothing())
-    # Fills may have come before anybody knew whose they were: bind them now.
-    connection.execute(_BIND, {"client_id": client_id, "oid": oid})
-
-
-_BIND = text(
-    "update fills f set intent_id = o.intent_id, step = o.step, client_id = coalesce(f.client_id, o.client_id)"
-    " from orders o where o.client_id = :client_id and f.account_id = o.account_id and f.oid = :oid"
-    " and f.intent_id is null"
-)

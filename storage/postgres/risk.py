@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, insert, select, text, update
@@ -17,40 +18,44 @@ from storage.postgres.tables import breakers, day_records, equity_points, portfo
 from storage.records import Page, StoredRiskDecision
 
 _STREAK_DEPTH = 50
-# One statement, since every approval waits for it. The order rate is about our own sending, so it is counted by our own clock.
-_SUMS = text(
-    "select f.fees, f.turnover, f.realised, t.moved, o.orders from"
-    " (select coalesce(sum(fee), 0) as fees, coalesce(sum(px * size), 0) as turnover,"
-    "   coalesce(sum(closed_pnl), 0) as realised from fills where account_id = :account and time >= :start) f,"
-    " (select coalesce(sum(amount), 0) as moved from transfers"
-    "   where account_id = :account and time > :since and kind <> 'funding') t,"
-    " (select count(*) as orders from orders"
+# One statement, since every approval waits for it under the account's lock. The order rate is about our own sending, so it is
+# counted by our own clock. A streak starts anew when a breaker ends, or the breaker would trip again at once.
+_FIGURES = text(
+    "select d.start_equity, d.started_at, f.fees, f.turnover, f.realised, t.moved, o.orders, r.results,"
+    " b.code, b.reason, b.tripped_at, b.until from (select 1) one"
+    " left join day_records d on d.account_id = :account and d.zone = :zone and d.day = :day"
+    " cross join lateral (select coalesce(sum(fee), 0) as fees, coalesce(sum(px * size), 0) as turnover,"
+    "   coalesce(sum(closed_pnl), 0) as realised from fills where account_id = :account and time >= :start) f"
+    " cross join lateral (select coalesce(sum(amount), 0) as moved from transfers"
+    "   where account_id = :account and time > coalesce(d.started_at, :since) and kind <> 'funding') t"
+    " cross join lateral (select count(*) as orders from orders"
     "   where account_id = :account and opening and sent_at > now() - interval '1 hour') o"
-)
-# A streak starts anew when a breaker ends, or the breaker would trip again at once.
-_RESULTS = text(
-    "select realised_pnl from intents where account_id = :account and kind = 'open' and realised_pnl is not null"
-    " and finished_at > coalesce((select max(coalesce(reset_at, until)) from breakers"
-    "   where account_id = :account and coalesce(reset_at, until) <= now()), '-infinity')"
-    " order by finished_at desc limit :depth"
+    " cross join lateral (select array(select realised_pnl from intents"
+    "   where account_id = :account and kind = 'open' and realised_pnl is not null"
+    "   and finished_at > coalesce((select max(coalesce(reset_at, until)) from breakers"
+    "     where account_id = :account and coalesce(reset_at, until) <= now()), '-infinity')"
+    "   order by finished_at desc limit :depth) as results) r"
+    " left join lateral (select code, reason, tripped_at, until from breakers where account_id = :account"
+    "   and reset_at is null order by until desc nulls first, id desc limit 1) b on true"
 )
 
 
 def read_day(connection: Connection, account_id: str, zone: str, now: datetime) -> DayRecord:
     """Read the figures of the trading day that `now` belongs to; the first reading fixes its start equity."""
-    start = day_start(now, zone)
-    equity, seen_at = _start_equity(connection, account_id, zone, trading_day(now, zone), start)
-    sums = connection.execute(_SUMS, {"account": account_id, "start": start, "since": seen_at}).one()
-    return DayRecord(
-        day=trading_day(now, zone),
-        start_equity=equity,
-        net_transfers=Money(sums.moved),
-        fees=Money(sums.fees),
-        turnover=Money(sums.turnover),
-        orders_last_hour=sums.orders,
-        loss_streak=_loss_streak(connection, account_id),
-        realised_pnl=Money(sums.realised),
-    )
+    return read_figures(connection, account_id, zone, now)[0]
+
+
+def read_figures(connection: Connection, account_id: str, zone: str, now: datetime) -> tuple[DayRecord, Breaker | None]:
+    """Read the trading day as `read_day` does, and the breaker as `read_breaker` does, in one statement."""
+    start, day = day_start(now, zone), trading_day(now, zone)
+    asked = {"account": account_id, "zone": zone, "day": day, "start": start, "since": start, "depth": _STREAK_DEPTH}
+    row = connection.execute(_FIGURES, asked).one()
+    equity = row.start_equity
+    if row.started_at is None:
+        equity, since = _start_equity(connection, account_id, zone, day, start)
+        if since != start:
+            row = connection.execute(_FIGURES, asked | {"since": since}).one()
+    return _day(row, day, Money(equity)), _breaker(row) if row.code is not None else None
 
 
 def read_breaker(connection: Connection, account_id: str) -> Breaker | None:
@@ -125,13 +130,23 @@ class PostgresRiskBook:
             return page_by_id(connection, statement, risk_decisions.c.id, _decision, cursor=cursor, limit=limit)
 
 
+def _day(row: Row[Any], day: str, start_equity: Money) -> DayRecord:
+    return DayRecord(
+        day=day,
+        start_equity=start_equity,
+        net_transfers=Money(row.moved),
+        fees=Money(row.fees),
+        turnover=Money(row.turnover),
+        orders_last_hour=row.orders,
+        loss_streak=_losses_at_front(row.results),
+        realised_pnl=Money(row.realised),
+    )
+
+
 def _start_equity(
     connection: Connection, account_id: str, zone: str, day: str, start: datetime
 ) -> tuple[Money, datetime]:
-    key = (day_records.c.account_id == account_id, day_records.c.zone == zone, day_records.c.day == day)
-    stored = connection.execute(select(day_records).where(*key)).one_or_none()
-    if stored is not None:
-        return Money(stored.start_equity), stored.started_at
+    """Find and store the equity that a day starts with; where there is none yet, nothing is stored."""
     found = _equity_near(connection, account_id, start)
     if found is None:
         return Money(ZERO), start
@@ -155,13 +170,8 @@ def _equity_near(connection: Connection, account_id: str, start: datetime) -> tu
     return Money(nearest.equity), nearest.time
 
 
-def _loss_streak(connection: Connection, account_id: str) -> int:
-    streak = 0
-    for pnl in connection.scalars(_RESULTS, {"account": account_id, "depth": _STREAK_DEPTH}):
-        if pnl >= 0:
-            break
-        streak += 1
-    return streak
+def _losses_at_front(results: list[Decimal]) -> int:
+    return next((count for count, pnl in enumerate(results) if pnl >= 0), len(results))
 
 
 def _lock(connection: Connection, account_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,13 +14,19 @@ import pytest
 from sqlalchemy import func, update
 from temporalio.exceptions import ApplicationError
 
+from activities.approvals import Approving
 from domain.approvals import ApprovalRequest
 from domain.halts import HaltFlag
 from domain.money import Price
 from domain.orders import OrderAck, OrderKey, OrderState
 from runtime.secrets import KeyRing
-from storage.postgres.engine import transaction
+from storage.postgres.accounts import PostgresAccounts
+from storage.postgres.approvals import PostgresApprovals
+from storage.postgres.claims import Claims
+from storage.postgres.engine import engine, transaction
+from storage.postgres.gate import PostgresGate
 from storage.postgres.halts import PostgresHalts
+from storage.postgres.journal import PostgresJournal
 from storage.postgres.owner_tables import signers
 from tests.stack.paper import Paper
 from tests.stack.trading import Bench, bench
@@ -240,3 +247,41 @@ def test_an_account_without_a_key_is_told_so_and_no_order_has_to_be_feared(desk:
     assert f"holdfast account key {account.account_id}" in refused.reason
     assert desk.books.intents.owner(account.account_id, "ETH") == ""
     assert desk.admitted(account) == []
+
+
+def test_an_approval_takes_one_connection_however_often_it_is_asked_for(desk: Bench, database: str) -> None:
+    """Whoever waits for the account's lock holds a connection: a second one for its holder may never become free."""
+    account = desk.account("nadia")
+    desk.fence.sync.sync(account)
+    narrow = engine(database, pool_size=1, max_overflow=0, pool_wait=timedelta(seconds=1))
+    approving = Approving(
+        accounts=PostgresAccounts(narrow),
+        venues=desk.venues,
+        approvals=PostgresApprovals(narrow),
+        journal=PostgresJournal(narrow, Claims({})),
+        gate=PostgresGate(narrow, desk.settings.halt_file),
+        sync=desk.fence.sync,
+        max_age=desk.settings.portfolio_max_age,
+        now=lambda: datetime.now(UTC),
+    )
+    now = datetime.now(UTC)
+    wish = desk.wish(account, "one")
+    request = ApprovalRequest(intent=wish, step="open", decided_at=now, not_after=now + timedelta(seconds=30))
+    first = approving.approve(request)
+    assert first.order is not None, first
+    assert approving.approve(request) == first
+    narrow.dispose()
+
+
+def test_nonces_of_one_signer_are_never_drawn_twice(desk: Bench) -> None:
+    account = desk.account("olga")
+
+    def draw(_: int) -> int:
+        now = datetime.now(UTC)
+        return desk.books.journal.account_claim(
+            account.account_id, expires_at=now, venue_now=now, max_lead_seconds=60
+        ).nonce
+
+    with ThreadPoolExecutor(8) as pool:
+        drawn = list(pool.map(draw, range(200)))
+    assert len(set(drawn)) == 200
