@@ -10,16 +10,21 @@ from activities.approvals import Approving
 from activities.beating import beating
 from activities.cancellation import Cancellation
 from activities.errors import translated
+from activities.ports import Clock, Notifier
 from activities.protection import Protecting
 from activities.resolution import Resolution
 from activities.submission import Submission
 from domain.approvals import ApprovalRequest, Opening
 from domain.errors import Refused, Retryable
 from domain.intents import IntentPhase, Protection
+from domain.notices import Notice, Severity
 from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState
 from storage.journal import Intents, Journal
 
 _POLL = timedelta(seconds=1)
+_LATER = timedelta(seconds=5)
+_LONG = timedelta(minutes=1)
+"""Longer than a deadline and the lag of any venue: an outcome that is unknown for so long may stay so."""
 _UNSETTLED = frozenset({OrderState.APPROVED, OrderState.SENDING, OrderState.UNKNOWN})
 
 
@@ -36,7 +41,11 @@ class OrderActivities:
         protecting: Protecting,
         journal: Journal,
         intents: Intents,
+        notifier: Notifier,
+        now: Clock,
     ) -> None:
+        self._notifier = notifier
+        self._now = now
         self._approving = approving
         self._submission = submission
         self._resolution = resolution
@@ -84,7 +93,7 @@ class OrderActivities:
         ack = self._look(key)
         if ack.state in _UNSETTLED:
             # The wait is the retry: nothing is resent, and a crash of this worker loses nothing.
-            raise Retryable("outcome_unknown", f"{key} is {ack.state}: {ack.reason}", retry_after=_POLL)
+            raise Retryable("outcome_unknown", f"{key} is {ack.state}: {ack.reason}", retry_after=self._patience(key))
         if ack.filled_size > 0:
             self._protecting.protect_at_once(key.intent_id)
         return ack
@@ -104,6 +113,26 @@ class OrderActivities:
         if not ack.is_terminal:
             raise Retryable("cancel_pending", f"{key} is still {ack.state}.", retry_after=_POLL)
         return ack
+
+    def _patience(self, key: OrderKey) -> timedelta:
+        """Return how long to wait with the next look; an outcome that stays unknown is told, and asked for less often."""
+        row, view = self._journal.order(key), self._intents.view(key.intent_id)
+        if row is None or view is None or row.unknown_since is None or self._now() - row.unknown_since < _LONG:
+            return _POLL
+        since = row.unknown_since.isoformat(timespec="seconds")
+        self._notifier.tell(
+            Notice(
+                kind="outcome_unknown",
+                severity=Severity.ALARM,
+                user_id=view.intent.user_id,
+                key=f"outcome_unknown/{row.client_id}",
+                title=f"{row.coin}: the outcome of an order is not known",
+                text=f"Since {since} nobody knows what became of the {key.step} of {row.coin} ({row.reason}) It is looked for and"
+                " never sent again: see at the venue whether it works or has traded.",
+                details={"intent_id": key.intent_id, "account_id": row.account.account_id, "client_id": row.client_id},
+            )
+        )
+        return _LATER
 
     def _look(self, key: OrderKey) -> OrderAck:
         row = self._journal.order(key)

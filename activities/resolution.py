@@ -124,11 +124,36 @@ class Resolution:
             return self._aged_out(venue, row, venue_now)
         counts = self._counts(venue, row, venue_now)
         self._journal.note_look(row.key, found=False, venue_time=venue_now, text="not found", counts=counts)
+        known_by_fills = self._forgotten(venue, row, venue_now)
+        if known_by_fills is not None:
+            return known_by_fills
         if row.nonce and venue.trading.capabilities.has_noop and not row.noop_state and self._burn(venue, row):
             return self._conclude(row, "nonce_burned", "A no-op took its nonce: it can never run.")
         if not counts or not self._enough(row, venue_now) or self._is_elsewhere(venue, row):
             return self._now(row)
         return self._conclude(row, "never_admitted", "Absent twice after its deadline.")
+
+    def _forgotten(self, venue: Venue, row: OrderRow, venue_now: datetime) -> OrderAck | None:
+        """Settle an order by its journaled fills: a venue forgets orders by count, long before it forgets what they traded."""
+        since = (row.sent_at or row.decided_at) - _OVERLAP
+        fills = self._fills.on_coin(row.account.account_id, row.coin, since, row.key.intent_id)
+        own = tuple(fill for fill in fills if fill.client_id == row.client_id)
+        if not own:
+            return None
+        is_full = filled_size(own) >= row.terms.size
+        if not is_full and (not self._is_settled(venue, row, venue_now) or _is_open(venue, row)):
+            return None
+        ack = OrderAck(
+            key=row.key,
+            state=OrderState.DONE,
+            oid=own[-1].oid,
+            filled_size=filled_size(own),
+            average_px=average_price(own),
+            code="aged_out",
+            reason="No longer listed; its fills are.",
+        )
+        self._journal.settle(row.key, frm=LIVE_STATES, ack=ack)
+        return self._now(row)
 
     def _aged_out(self, venue: Venue, row: OrderRow, venue_now: datetime) -> OrderAck:
         """Close a row that worked and is neither found nor open any more: the venue forgets orders by count."""
@@ -144,9 +169,13 @@ class Resolution:
         self._journal.settle(row.key, frm=frozenset({OrderState.WORKING}), ack=ack)
         return self._now(row)
 
-    def _counts(self, venue: Venue, row: OrderRow, venue_now: datetime) -> bool:
+    def _is_settled(self, venue: Venue, row: OrderRow, venue_now: datetime) -> bool:
+        """Whether the venue can admit the request no longer, and shows all that it did with it."""
         deadline = row.expires_at if row.state is not OrderState.APPROVED else row.not_after
-        if deadline is None or venue_now <= deadline + self._lag_of(venue):
+        return deadline is not None and venue_now > deadline + self._lag_of(venue)
+
+    def _counts(self, venue: Venue, row: OrderRow, venue_now: datetime) -> bool:
+        if not self._is_settled(venue, row, venue_now):
             return False
         horizon = venue.trading.lookup_horizon(row.account)
         sent = row.sent_at or row.decided_at

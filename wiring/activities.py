@@ -126,6 +126,8 @@ class Assembly:
             protecting=self._fence.protecting,
             journal=self._books.journal,
             intents=self._books.intents,
+            notifier=self._ground.notifier,
+            now=self._ground.now,
         )
 
     def _position_activities(self) -> PositionActivities:

@@ -85,12 +85,17 @@ async def forgotten_orders(run: Run) -> None:
     run.undo += [lambda: paper.post("settings", order_retention=2000), lambda: _cancel_by_hand(run)]
     wish = run.wish(coin="ETH")
     run.aim(wish, "execute_then_drop", step="open")
-    run.paper.fault("info", "http_500", type="orderStatus", rate=1, count=3)
+    # Nobody may look it up before it is forgotten, and it can be forgotten only once it is there.
+    lookups = paper.fault("info", "http_500", type="orderStatus")
+    run.undo.append(lambda: paper.lift(lookups))
     await run.start(wish)
+    cloid = run.site.name(OrderKey(intent_id=wish.intent_id, step="open"))
+    await run.until(lambda: any(order["cloid"] == cloid for order in paper.orders(run.site.owner(run.account))), 60)
     for _ in range(60):
         await asyncio.to_thread(
             paper.post, "trade", user=run.site.owner(run.account), coin="SOL", side="buy", sz="0.2", px=_far(run)
         )
+    await asyncio.to_thread(paper.lift, lookups)
     await run.opens(wish)
     # Protected it is by its fill, long before anybody has looked its order up: that is what the venue has forgotten.
     key = OrderKey(intent_id=wish.intent_id, step="open")

@@ -28,6 +28,7 @@ from storage.postgres.gate import PostgresGate
 from storage.postgres.halts import PostgresHalts
 from storage.postgres.journal import PostgresJournal
 from storage.postgres.owner_tables import signers
+from storage.postgres.tables import orders
 from tests.stack.paper import Paper
 from tests.stack.trading import Bench, bench
 
@@ -126,6 +127,48 @@ def test_without_a_noop_absence_counts_only_past_deadline_and_lag(desk: Bench) -
     assert (ack.state, ack.code) == (OrderState.EXPIRED, "never_admitted")
     assert time.monotonic() - started > 4.0
     assert desk.admitted(account) == []
+
+
+def test_an_order_that_the_venue_has_forgotten_is_known_by_its_fills(desk: Bench, paper: Paper) -> None:
+    """Venues keep a number of orders, and fills for much longer."""
+    account = desk.account("clemens")
+    order = desk.approved(desk.wish(account, "one"))
+    paper.fault("exchange", "execute_then_drop", rate=1, count=1, match={"cloid": f"0x{order.key.client_id}"})
+    paper.fault("info", "http_500", rate=1, count=1, type="orderStatus")
+    paper.post("settings", order_retention=3)
+    try:
+        assert desk.orders.place_order(order).state is OrderState.UNKNOWN
+        for _ in range(4):
+            paper.post("trade", user=account.address, coin="SOL", side="buy", sz="0.2", px="80")
+        assert desk.orders.settle_row(order.key).state is OrderState.UNKNOWN
+        desk.fence.sync.read_fills(account)
+        ack = desk.orders.settle_row(order.key)
+    finally:
+        paper.post("settings", order_retention=2000)
+    assert (ack.state, ack.code, ack.filled_size) == (OrderState.DONE, "aged_out", Decimal("0.1"))
+    assert ack.average_px is not None
+
+
+def test_who_waits_long_for_an_outcome_is_told_and_asks_less_often(desk: Bench) -> None:
+    account = desk.account("cosima")
+    order = desk.approved(desk.wish(account, "one"))
+    desk.paper.fault("exchange", "execute_then_drop", rate=1, count=1, match={"cloid": f"0x{order.key.client_id}"})
+    # As from a node that is far behind.
+    desk.paper.fault("info", "info_lag", rate=1, type="orderStatus", seconds=60)
+    assert desk.orders.place_order(order).state is OrderState.UNKNOWN
+
+    def next_look() -> timedelta | None:
+        with pytest.raises(ApplicationError, match="is UNKNOWN") as caught:
+            desk.orders.resolve_order(order.key)
+        return caught.value.next_retry_delay
+
+    assert next_look() == timedelta(seconds=1)
+    assert desk.notifier.notices == []
+    with transaction(desk.engine) as connection:
+        connection.execute(update(orders).values(unknown_since=func.now() - timedelta(minutes=2)))
+    assert next_look() == timedelta(seconds=5)
+    (notice,) = desk.notifier.notices
+    assert (notice.kind, notice.details["client_id"]) == ("outcome_unknown", order.key.client_id)
 
 
 def test_a_halt_between_write_ahead_and_send_stops_the_order(desk: Bench) -> None:

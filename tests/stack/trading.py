@@ -275,6 +275,8 @@ def bench(
             protecting=fence.protecting,
             journal=books.journal,
             intents=books.intents,
+            notifier=notifier,
+            now=ground.now,
         ),
         approvals=approving,
         positions=PositionActivities(
