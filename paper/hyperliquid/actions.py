@@ -28,13 +28,13 @@ Handler = Callable[[Node, Account, Json, Origin], Json]
 
 def _status(outcome: Outcome) -> Json | str:
     match outcome:
+        case Resting():
+            named = {"cloid": outcome.cloid} if outcome.cloid is not None else {}
+            return {"resting": {"oid": outcome.oid, **named}}
         case Failed():
             return {"error": outcome.text}
         case Waiting():
             return outcome.text
-        case Resting():
-            named = {"cloid": outcome.cloid} if outcome.cloid is not None else {}
-            return {"resting": {"oid": outcome.oid, **named}}
         case Filled():
             named = {"cloid": outcome.cloid} if outcome.cloid is not None else {}
             average = outcome.average_px.normalize().quantize(Decimal("0.000001")).normalize()

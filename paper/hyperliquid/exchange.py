@@ -104,7 +104,7 @@ def _act(node: Node, master: Account, envelope: Envelope, signer: str) -> Json:
         account.requests_used += EXPIRED_COST
         node.venue.touch(account)
         raise ActionRefused("Action already expired")
-    if envelope.action["type"] in BATCHES and batch_length(envelope.action) > BATCH_LIMIT:
+    if batch_length(envelope.action) > BATCH_LIMIT:
         raise ActionRefused("Signed action over weight limit of 200.")
     _count(node, account, envelope.action, now)
     origin = Origin(signer=signer, nonce=envelope.nonce, expires_after=expires)
@@ -112,8 +112,7 @@ def _act(node: Node, master: Account, envelope: Envelope, signer: str) -> Json:
 
 
 def _count(node: Node, account: Account, action: Json, now: int) -> None:
-    settings = node.venue.settings
-    node.limits.count_action(account, action, now, settings)
+    node.limits.count_action(account, action, now, node.venue.settings)
     if action["type"] in BATCHES:
         # Orders touch the account where they fill.
         node.venue.changes.counted[account.address] = None

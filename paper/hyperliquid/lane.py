@@ -92,9 +92,13 @@ class Lane:
             for (_, envelope), signer in zip(waiting, signers, strict=True)
         ]
         node.commit()
+        # One call of the system for all that a connection is answered.
+        together: dict[asyncio.WriteTransport, list[bytes]] = {}
         for (transport, _), answer in zip(waiting, answers, strict=True):
+            together.setdefault(transport, []).append(answer)
+        for transport, mine in together.items():
             if not transport.is_closing():
-                transport.write(answer)
+                transport.write(b"".join(mine))
 
     def _run(self, envelope: Envelope, signer: str | None) -> bytes:
         try:

@@ -27,7 +27,7 @@ BATCHES = {"order": "orders", "cancel": "cancels", "cancelByCloid": "cancels", "
 
 def batch_length(action: Json) -> int:
     """Return how many orders or cancels an action carries, at least one."""
-    rows = action.get(BATCHES.get(str(action.get("type")), ""))
+    rows = action.get(BATCHES.get(action["type"], ""))
     return max(len(rows), 1) if isinstance(rows, list) else 1
 
 
@@ -89,21 +89,26 @@ class Limits:
     def count_action(self, account: Account, action: Json, now_ms: int, settings: Settings) -> None:
         """Count an action against its account; raises ActionRefused when the account has none left."""
         count = batch_length(action)
-        self._count_day(account, now_ms, settings)
+        if self.is_on:
+            self._count_day(account, now_ms, settings)
+            is_cancel = action["type"].startswith("cancel")
+            self._check_account(account, count, now_ms, settings, is_cancel=is_cancel)
+        account.requests_used += count
+
+    def _check_account(self, account: Account, count: int, now_ms: int, settings: Settings, *, is_cancel: bool) -> None:
         cap = requests_cap(account)
-        if str(action.get("type")).startswith("cancel"):
+        if is_cancel:
             cap = min(cap + settings.cancel_bonus, 2 * cap)
-        if self.is_on and account.requests_used + count > cap:
+        if account.requests_used + count > cap:
             if now_ms - account.last_throttled_ms < THROTTLED_EVERY_MS:
                 if settings.throttled_counts:
                     account.last_throttled_ms = now_ms
                 raise ActionRefused(_too_many(account, cap))
             account.last_throttled_ms = now_ms
-        account.requests_used += count
 
     def _count_day(self, account: Account, now_ms: int, settings: Settings) -> None:
         """Count an action of a unified account's day."""
-        if not self.is_on or not account.is_unified:
+        if not account.is_unified:
             return
         if account.actions_day != (today := utc_day(now_ms)):
             account.actions_day, account.actions_today = today, 0

@@ -17,6 +17,8 @@ T = TypeVar("T")
 CLOID = re.compile(r"0x[0-9a-fA-F]{32}")
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 CANONICAL = (("a", "b", "p", "s", "r", "t"), ("a", "b", "p", "s", "r", "t", "c"))
+CANONICAL_ACTION = ("type", "orders", "grouping")
+CANONICAL_LIMITS = tuple({"limit": {"tif": tif.value}} for tif in Tif)
 _CANONICAL_NUMBER = re.compile(r"(0|[1-9]\d{0,15})(\.\d{0,10}[1-9])?")
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
 # The prices and sizes of a market are much the same from order to order.
@@ -26,7 +28,7 @@ TIFS = {tif.value: tif for tif in Tif}
 
 def typed(value: Any, kind: type[T]) -> T:
     """Return a value of a JSON type; a bool is no int."""
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+    if type(value) is not kind:
         raise Unparsable(f"{value!r} is no {kind.__name__}")
     return value
 
@@ -97,7 +99,10 @@ def canonical(action: Json) -> Json:
     """
     match action.get("type"):
         case "order":
-            shaped: Json = {"type": "order", "orders": [_canonical_order(row) for row in _rows(action, "orders")]}
+            rows = _rows(action, "orders")
+            if tuple(action) == CANONICAL_ACTION and all(map(_is_canonical, rows)):
+                return action
+            shaped: Json = {"type": "order", "orders": [_canonical_order(row) for row in rows]}
             shaped["grouping"] = action.get("grouping")
             if "builder" in action:
                 builder = typed(action["builder"], dict)
@@ -130,19 +135,11 @@ def _is_canonical_number(text: str) -> bool:
 
 def _is_canonical(row: Json) -> bool:
     """Tell whether an order is already as the venue writes it; most are, and the rest is written anew."""
-    keys, kind, name, px, sz = tuple(row), row.get("t"), row.get("c", "x"), row.get("p"), row.get("s")
-    limit = kind.get("limit") if isinstance(kind, dict) and len(kind) == 1 else None
-    return (
-        keys in CANONICAL
-        and isinstance(limit, dict)
-        and list(limit) == ["tif"]
-        and isinstance(name, str)
-        and name.islower()
-        and isinstance(px, str)
-        and isinstance(sz, str)
-        and _is_canonical_number(px)
-        and _is_canonical_number(sz)
-    )
+    if tuple(row) not in CANONICAL or row["t"] not in CANONICAL_LIMITS:
+        return False
+    px, sz, name = row["p"], row["s"], row.get("c", "x")
+    are_texts = isinstance(px, str) and isinstance(sz, str) and isinstance(name, str)
+    return are_texts and name.islower() and _is_canonical_number(px) and _is_canonical_number(sz)
 
 
 def _canonical_order(wire: Any) -> Json:
