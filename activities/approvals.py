@@ -74,8 +74,8 @@ class Approving:
             mark = venue.market.mark(intent.coin)
         except Refused as refusal:
             with self._approvals.desk(account) as desk:
-                desk.register(intent)
-                return _refuse(desk, request, refusal)
+                earlier = None if desk.register(intent) else _decided_before(desk, request)
+                return earlier or _refuse(desk, request, refusal)
         for _ in range(2):
             with self._approvals.desk(account) as desk:
                 approval = self._decide(desk, request, instrument, mark.mid_px)
@@ -90,14 +90,11 @@ class Approving:
     ) -> Approval | None:
         """Decide once at an open desk; None when the portfolio is too old to decide on."""
         intent = request.intent
-        key = OrderKey(intent_id=intent.intent_id, leg=MAIN_LEG, step=request.step)
         owner = desk.enter(intent)
         if not owner:
-            earlier = desk.approved_order(key)
+            earlier = _decided_before(desk, request)
             if earlier is not None:
-                return Approval(order=earlier)
-            if desk.is_forbidden(intent.intent_id):
-                return Approval(code="cancelled", reason="Cancelled before it was approved.")
+                return earlier
             owner = desk.take_slot(intent.coin, intent.intent_id)
         if owner != intent.intent_id:
             return _busy(desk, request, owner)
@@ -129,8 +126,7 @@ class Approving:
 
         An attempt that hangs somewhere before its approval finds this when it wakes, under the same lock.
         """
-        intent = request.intent
-        key = OrderKey(intent_id=intent.intent_id, leg=MAIN_LEG, step=request.step)
+        intent, key = request.intent, _key(request)
         with self._approvals.desk(self._accounts.ref(intent.account_id)) as desk:
             desk.register(intent)
             desk.forbid(intent.intent_id)
@@ -196,6 +192,19 @@ def _busy(desk: ApprovalDesk, request: ApprovalRequest, owner: str) -> Approval:
     )
     desk.note_phase(request.intent.intent_id, IntentPhase.REFUSED, code="instrument_busy", reason=reason)
     return Approval(code="instrument_busy", reason=reason, owner=owner)
+
+
+def _key(request: ApprovalRequest) -> OrderKey:
+    return OrderKey(intent_id=request.intent.intent_id, leg=MAIN_LEG, step=request.step)
+
+
+def _decided_before(desk: ApprovalDesk, request: ApprovalRequest) -> Approval | None:
+    """Say what an earlier attempt, or the end of the intent, has decided: an attempt may wake long after both."""
+    order = desk.approved_order(_key(request))
+    if order is not None:
+        return Approval(order=order)
+    over = desk.over(request.intent.intent_id)
+    return Approval(code=over[0], reason=over[1]) if over is not None else None
 
 
 def _refuse(desk: ApprovalDesk, request: ApprovalRequest, refusal: Refused) -> Approval:

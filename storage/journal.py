@@ -189,8 +189,8 @@ class ApprovalDesk(Protocol):
     def forbid(self, intent_id: str) -> None:
         """Let no further opening step of an intent be approved."""
 
-    def is_forbidden(self, intent_id: str) -> bool:
-        """Whether no further opening step may be approved."""
+    def over(self, intent_id: str) -> tuple[str, str] | None:
+        """Why no further opening step may be approved, as code and words; None when one may."""
 
     def take_slot(self, coin: str, intent_id: str) -> str:
         """Own the slot (account, coin) or return the owner's intent id."""

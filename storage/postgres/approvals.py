@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from domain.accounts import AccountRef, Portfolio
 from domain.days import Breaker, DayRecord
-from domain.intents import Intent, IntentPhase
+from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
 from domain.money import Money
 from domain.orders import ApprovedOrder, OrderKey, Side
 from domain.risk import ReservedExposure, RiskDecision
@@ -26,6 +26,7 @@ from storage.standing import Standing
 
 # The desk's statements are few, and made once: everybody who trades on the account waits for them.
 _LOCK = text("select 1 from accounts where id = :account for update")
+_END = select(intents.c.opens, intents.c.phase, intents.c.reason_code, intents.c.reason)
 _STANDING = text(
     "select p.body, p.synced_at, h.scope, h.reason,"  # noqa: S608 - what is put in is a constant
     " exists (select 1 from signers where account_id = :account and retired_at is null) as has_signer"
@@ -80,10 +81,12 @@ class PostgresDesk:
         """Let no further opening step of an intent be approved."""
         self._connection.execute(update(intents).where(intents.c.id == intent_id).values(opens=False))
 
-    def is_forbidden(self, intent_id: str) -> bool:
-        """Whether no further opening step may be approved."""
-        opens = self._connection.execute(select(intents.c.opens).where(intents.c.id == intent_id)).scalar_one()
-        return not opens
+    def over(self, intent_id: str) -> tuple[str, str] | None:
+        """Why no further opening step may be approved: it was forbidden, or the intent is shown as ended."""
+        row = self._connection.execute(_END.where(intents.c.id == intent_id)).one()
+        if not row.opens:
+            return "cancelled", "Cancelled before it was approved."
+        return (row.reason_code or "intent_ended", row.reason) if IntentPhase(row.phase) in TERMINAL_PHASES else None
 
     def take_slot(self, coin: str, intent_id: str) -> str:
         """Own the slot (account, coin) or return the owner's intent id."""

@@ -19,17 +19,18 @@ _SETTLE = text(
     "  resolved_at = case when :is_over then clock_timestamp() else resolved_at end"
     " where intent_id = :intent and leg = :leg and step = :step and state = any(:allowed)"
     "  and (:token = '' or attempt_token = :token)"
-    " returning client_id, account_id, intent_id, step),"
+    " returning client_id, account_id, instrument, intent_id, step),"
     " seen as (insert into order_ids (client_id, venue_oid) select client_id, :oid from settled where :oid <> ''"
     "  on conflict do nothing),"
     " bound as (update fills f set intent_id = s.intent_id, step = s.step, client_id = coalesce(f.client_id, s.client_id)"
-    "  from settled s where :oid <> '' and f.account_id = s.account_id and f.oid = :oid and f.intent_id is null)"
+    "  from settled s where :oid <> '' and f.account_id = s.account_id and f.coin = s.instrument and f.oid = :oid"
+    "   and f.intent_id is null)"
     " select 1 from settled"
 )
 _BIND = text(
     "update fills f set intent_id = o.intent_id, step = o.step, client_id = coalesce(f.client_id, o.client_id)"
-    " from orders o where o.client_id = :client_id and f.account_id = o.account_id and f.oid = :oid"
-    " and f.intent_id is null"
+    " from orders o where o.client_id = :client_id and f.account_id = o.account_id and f.coin = o.instrument"
+    " and f.oid = :oid and f.intent_id is null"
 )
 
 

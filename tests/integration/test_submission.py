@@ -17,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 from activities.approvals import Approving
 from domain.approvals import ApprovalRequest
 from domain.halts import HaltFlag
+from domain.intents import IntentPhase
 from domain.money import Price
 from domain.orders import OrderAck, OrderKey, OrderState
 from runtime.secrets import KeyRing
@@ -245,6 +246,30 @@ def test_a_step_that_was_forbidden_before_its_approval_is_never_approved(desk: B
     opening = desk.orders.open_order(request)
     assert (opening.ack, opening.code) == (None, "cancelled")
     assert desk.admitted(account) == []
+
+
+def test_an_attempt_that_wakes_after_the_end_of_its_intent_is_approved_nothing(desk: Bench) -> None:
+    wish = desk.wish(desk.account("mira"), "one")
+    desk.books.intents.register(wish)
+    assert desk.books.intents.finish(wish, IntentPhase.CANCELLED, code="owner_gone", reason="Its workflow had ended.")
+    now = datetime.now(UTC)
+    late = ApprovalRequest(intent=wish, step="open", decided_at=now, not_after=now + timedelta(seconds=30))
+    approval = desk.approvals.approve(late)
+    assert (approval.order, approval.code) == (None, "owner_gone")
+    assert desk.books.intents.owner(wish.account_id, "ETH") == ""
+
+
+def test_a_refusal_is_repeated_to_an_attempt_whose_answer_was_lost(desk: Bench) -> None:
+    account = desk.account("mona")
+    first, second = (desk.wish(account, name) for name in ("one", "two"))
+    desk.approved(first)
+    now = datetime.now(UTC)
+    request = ApprovalRequest(intent=second, step="open", decided_at=now, not_after=now + timedelta(seconds=30))
+    refused = desk.approvals.approve(request)
+    assert refused.code == "instrument_busy"
+    desk.books.intents.replace_owner(first.account_id, "ETH", first.intent_id, second.intent_id)
+    again = desk.approvals.approve(request)
+    assert (again.order, again.code, again.reason) == (None, refused.code, refused.reason)
 
 
 def test_a_step_that_was_approved_cannot_be_forbidden_any_more(desk: Bench) -> None:
