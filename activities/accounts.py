@@ -66,8 +66,9 @@ class AccountActivities:
     def _mind_the_day(self, request: ReconcileRequest, result: Reconciled) -> tuple[str, str, bool]:
         """Return the trading day, the reason of the breaker in force, and whether it was tripped now."""
         breakers, account = self._parts.breakers, request.account
-        day = breakers.day(account)
-        due = breakers.due(account, result.portfolio, day)
-        is_tripped = due is not None and breakers.trip(account, due, day, result.portfolio)
-        in_force = breakers.in_force(account)
-        return day.day, in_force.reason if in_force is not None else "", is_tripped
+        weighed = breakers.weigh(account, result.portfolio)
+        in_force, is_tripped = weighed.in_force, False
+        if weighed.due is not None:
+            is_tripped = breakers.trip(account, weighed.due, weighed.day, result.portfolio)
+            in_force = breakers.in_force(account)
+        return weighed.day.day, in_force.reason if in_force is not None else "", is_tripped

@@ -15,9 +15,9 @@ from domain.intents import Intent, IntentPhase
 from domain.money import Price
 from domain.orders import MAIN_LEG, OrderKey, OrderState
 from domain.risk import RiskDecision
+from storage.desk import ApprovalDesk, Approvals, Standing
 from storage.gate import Gate
-from storage.journal import ApprovalDesk, Approvals, Journal
-from storage.standing import Standing
+from storage.journal import Journal
 from venues.base import VenueDirectory
 
 FIRST_STEP = "open"

@@ -23,6 +23,14 @@ class KeyRing:
         self._vault = vault
         self._opener = opener
         self._sealed: dict[str, SealedKey] = {}
+        self._ready: set[str] = set()
+
+    def make_ready(self, account_id: str) -> None:
+        """Read an account's sealed key before a transaction asks for it, since that would need a second connection."""
+        if account_id not in self._ready:
+            sealed = self._vault.key_of(account_id)
+            self._sealed[sealed.signer_id] = sealed
+            self._ready.add(account_id)
 
     def open(self, signer: Signer) -> SigningKey:
         """Open the key of a signer."""

@@ -91,8 +91,8 @@ class Reconciler:
     def reconcile(self, request: ReconcileRequest) -> Reconciled:
         """Read everything once, compare, and mend what can be mended."""
         account = request.account
-        moved = self._read_movements(request)
         before = self.books.ledger(account.account_id)
+        moved = self._read_movements(request, before.added_at)
         portfolio, fresh = self.sync.sync_all(account)
         settled = self._settle(before.live)
         ledger = self.books.ledger(account.account_id)
@@ -114,10 +114,9 @@ class Reconciler:
         noted = tuple(f"recorded {_told(fill)}" for fill in fresh)
         return self._mend(account, replace(result, repairs=(*noted, *repairs)), manual.until)
 
-    def _read_movements(self, request: ReconcileRequest) -> tuple[Transfer, ...]:
+    def _read_movements(self, request: ReconcileRequest, added_at: datetime) -> tuple[Transfer, ...]:
         """Journal deposits, withdrawals and funding; all since the account was added, at the first reconciliation."""
         account = request.account
-        added_at = self.books.ledger(account.account_id).added_at
         since = (request.read_to if request.read_to and request.opening_cash else added_at) - _LATE
         shown = self.venues.of(account.venue, account.network).accounts.transfers_since(account, since)
         moved = tuple(
@@ -189,13 +188,7 @@ class Reconciler:
         """Name fills that no order of ours made, once they had the time to be bound."""
         since = request.flagged_to or ledger.added_at
         until = portfolio.as_of - _PARKED
-        fills = [
-            fill
-            for total in ledger.totals
-            if total.last_at >= since
-            for fill in self.fills.on_coin(request.account.account_id, total.coin, since, "")
-            if since < fill.time
-        ]
+        fills = self.fills.unbound(request.account.account_id, since)
         parked = any(fill.time > until for fill in fills)
         named = (
             Named(

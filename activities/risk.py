@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain import risk
@@ -20,6 +21,15 @@ def limits_of(agents: Agents, account: AccountRef) -> RiskLimits | None:
     return min(limits, key=lambda each: (each.daily_loss, each.loss_streak)) if limits else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """A trading day, the breaker that forbids new exposure now, and one that the day's losses would trip where none does."""
+
+    day: DayRecord
+    in_force: Breaker | None
+    due: Breaker | None
+
+
 class Breakers:
     """Trips and resets circuit breakers."""
 
@@ -28,22 +38,21 @@ class Breakers:
         self._agents = agents
         self._now = now
 
-    def day(self, account: AccountRef) -> DayRecord:
-        """Read today's record; the first reading of a day fixes its start equity."""
-        limits = limits_of(self._agents, account) or RiskLimits()
-        return self._book.day(account.account_id, limits.day_zone, self._now())
+    def weigh(self, account: AccountRef, portfolio: Portfolio) -> Weighed:
+        """Read today's record, whose first reading of a day fixes its start equity, and weigh the day's losses."""
+        now = self._now()
+        limits = limits_of(self._agents, account)
+        day, breaker = self._book.figures(account.account_id, (limits or RiskLimits()).day_zone, now)
+        in_force = breaker if is_active(breaker, now) else None
+        due = None
+        if limits is not None and in_force is None:
+            due = risk.breaker_due(portfolio, day, limits, now=now)
+        return Weighed(day=day, in_force=in_force, due=due)
 
     def in_force(self, account: AccountRef) -> Breaker | None:
         """Return the breaker that forbids new exposure now."""
         breaker = self._book.breaker(account.account_id)
         return breaker if is_active(breaker, self._now()) else None
-
-    def due(self, account: AccountRef, portfolio: Portfolio, day: DayRecord) -> Breaker | None:
-        """Return the breaker that the day's losses would trip, None when one is in force already."""
-        limits = limits_of(self._agents, account)
-        if limits is None or self.in_force(account) is not None:
-            return None
-        return risk.breaker_due(portfolio, day, limits, now=self._now())
 
     def trip(self, account: AccountRef, breaker: Breaker, day: DayRecord, portfolio: Portfolio) -> bool:
         """Store a breaker with its figures; False when it is in force already."""

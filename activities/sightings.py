@@ -20,6 +20,7 @@ from domain.orders import OrderState
 from domain.supervision import ShardReport, ShardRun
 from storage.base import Portfolios, Reconciliations
 from storage.journal import Journal
+from storage.records import Ledger
 from venues.base import Venue, VenueDirectory
 
 
@@ -142,11 +143,12 @@ class Sightings:
 
     def _look_fully(self, account: AccountRef, seen: Seen) -> None:
         portfolio, fresh = self._parts.sync.sync_all(account)
-        self._tell_of_missing_triggers(account, portfolio)
+        ledger = self._parts.books.ledger(account.account_id)
+        self._tell_of_missing_triggers(ledger, portfolio)
         seen.full_at = self._parts.monotonic()
         reasons = (
             *self._by_fills(fresh),
-            *self._by_difference(account, seen, portfolio),
+            *self._by_difference(ledger, seen, portfolio),
             *self._by_the_clock(account, seen, portfolio),
         )
         seen.positions, seen.equity = _positions(portfolio), portfolio.equity
@@ -157,12 +159,12 @@ class Sightings:
         self._count(fills=len(fresh))
         self._wake_for(account, reasons)
 
-    def _tell_of_missing_triggers(self, account: AccountRef, portfolio: Portfolio) -> None:
+    def _tell_of_missing_triggers(self, ledger: Ledger, portfolio: Portfolio) -> None:
         """Have the owner look whose stop a person has cancelled: its own next look may be minutes away."""
         working = {name for order in portfolio.orders for name in (order.client_id, order.oid)}
         missing = {
             row.key.intent_id: None
-            for row in self._parts.books.ledger(account.account_id).live
+            for row in ledger.live
             if row.state == OrderState.WORKING.value
             and not row.opening
             and working.isdisjoint({row.client_id, row.oid})
@@ -179,9 +181,8 @@ class Sightings:
     def _by_fills(self, fresh: tuple[Fill, ...]) -> tuple[str, ...]:
         return ("fill",) if fresh else ()
 
-    def _by_difference(self, account: AccountRef, seen: Seen, portfolio: Portfolio) -> tuple[str, ...]:
+    def _by_difference(self, ledger: Ledger, seen: Seen, portfolio: Portfolio) -> tuple[str, ...]:
         """Compare the venue's positions with the sum of the fills; only a change of the difference wakes."""
-        ledger = self._parts.books.ledger(account.account_id)
         expected = {total.coin: Decimal(total.size) for total in ledger.totals}
         shown = _positions(portfolio)
         working = {row.coin for row in ledger.live}
@@ -197,11 +198,10 @@ class Sightings:
 
     def _by_the_clock(self, account: AccountRef, seen: Seen, portfolio: Portfolio) -> tuple[str, ...]:
         """Notice a new trading day, and a loss that may have to trip the breaker; the account's workflow decides."""
-        today = self._parts.breakers.day(account)
-        reasons = ("day boundary",) if seen.day and seen.day != today.day else ()
-        seen.day = today.day
-        due = self._parts.breakers.due(account, portfolio, today)
-        return (*reasons, "breaker") if due is not None else reasons
+        weighed = self._parts.breakers.weigh(account, portfolio)
+        reasons = ("day boundary",) if seen.day and seen.day != weighed.day.day else ()
+        seen.day = weighed.day.day
+        return (*reasons, "breaker") if weighed.due is not None else reasons
 
     def _wake_for(self, account: AccountRef, reasons: tuple[str, ...]) -> None:
         if reasons:

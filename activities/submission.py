@@ -82,6 +82,7 @@ class Submission:
     def _prepare(self, venue: Venue, order: ApprovedOrder, row: OrderRow, leverage: tuple[int, bool] | None) -> None:
         """Do everything that may wait before the claim: after it, nothing waits."""
         venue.trading.wait_for_budget(is_urgent=not order.terms.is_opening)
+        self._keys.make_ready(row.account.account_id)
         if order.terms.is_opening:
             self._set_leverage(venue, order, row, leverage)
 

@@ -62,10 +62,10 @@ class AccountSync:
     def read_fills(self, account: AccountRef, *, is_urgent: bool = False) -> tuple[Fill, ...]:
         """Journal the fills since the cursor, have them protected and tell the owners of their slots; returns the new ones."""
         venue = self._venues.of(account.venue, account.network)
-        since = self._fills.cursor(account.account_id) - _OVERLAP
-        seen = venue.accounts.fills_since(account, since, is_urgent=is_urgent)
+        cursor = self._fills.cursor(account.account_id)
+        seen = venue.accounts.fills_since(account, cursor - _OVERLAP, is_urgent=is_urgent)
         fresh = self._fills.record(account, seen)
-        if seen:
+        if seen and seen[-1].time > cursor:
             self._fills.set_cursor(account.account_id, seen[-1].time)
         self._tell_owners(account, fresh)
         return fresh
@@ -73,13 +73,9 @@ class AccountSync:
     def _tell_owners(self, account: AccountRef, fresh: tuple[Fill, ...]) -> None:
         if self._executions is None:
             return
-        news: dict[str, tuple[Fill, ...]] = {}
-        for coin in sorted({fill.coin for fill in fresh}):
-            owner = self._intents.owner(account.account_id, coin)
-            fills = tuple(fill for fill in fresh if fill.coin == coin)
-            # What the answer to its opening order has told an owner is no news: a look would cost it an activity for each fill.
-            if owner and not self._intents.knows(owner, account.account_id, tuple(fill.trade_id for fill in fills)):
-                news[owner] = fills
+        # What the answer to its opening order has told an owner is no news: a look would cost it an activity for each fill.
+        owners = self._intents.untold(account.account_id, fresh) if fresh else {}
+        news = {owner: tuple(fill for fill in fresh if fill.coin == coin) for coin, owner in owners.items()}
         # Every stop before any word: a worker that stands still swallows the tasks of the owner until the server gives them up,
         # and a server that stands still keeps whoever tells it something for as long as a call may take.
         if self._guard is not None:

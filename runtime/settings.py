@@ -94,8 +94,10 @@ class Settings(BaseSettings):
     allowed_origins: Names = Field((), description="Origins that browsers may call the API from, comma-separated.")
 
     database_url: PostgresUrl | None = Field(None, description="Postgres to use; without it one is started.")
-    database_pool_size: int = Field(10, ge=1, le=500, description="Connections that a process keeps open.")
-    database_pool_overflow: int = Field(10, ge=0, le=500, description="Connections beyond the pool under load.")
+    database_pool_size: int = Field(20, ge=1, le=500, description="Connections that a process keeps open.")
+    database_pool_overflow: int = Field(
+        0, ge=0, le=500, description="Connections beyond the pool under load, opened and closed each time."
+    )
     database_pool_wait_seconds: Seconds = Field(5, description="Longest wait for a connection.")
     postgres_port: Port = Field(5433, description="Port of the embedded Postgres.")
 

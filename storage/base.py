@@ -148,6 +148,9 @@ class RiskBook(Protocol):
     def day(self, account_id: str, zone: str, now: datetime) -> DayRecord:
         """Read the figures of the trading day."""
 
+    def figures(self, account_id: str, zone: str, now: datetime) -> tuple[DayRecord, Breaker | None]:
+        """Read what `day` and `breaker` do, at once."""
+
     def breaker(self, account_id: str) -> Breaker | None:
         """Read the breaker that lasts longest of those that nobody has reset; it may have ended by itself."""
 

@@ -22,6 +22,9 @@ class Vault(Protocol):
     def key(self, signer_id: str) -> SealedKey:
         """Read a signer's sealed key."""
 
+    def key_of(self, account_id: str) -> SealedKey:
+        """Read the sealed key in use of an account; raises Misconfigured(signer_missing)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedKey:

@@ -13,13 +13,10 @@ from decimal import Decimal
 from typing import Protocol
 
 from domain.accounts import AccountRef
-from domain.days import Breaker, DayRecord
 from domain.fills import Fill
 from domain.intents import Intent, IntentPhase, Protection
 from domain.money import Price, Quantity
 from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState, OrderTerms
-from domain.risk import ReservedExposure, RiskDecision
-from storage.standing import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,56 +171,6 @@ class Journal(Protocol):
         """Forget it after a write whose outcome is unknown."""
 
 
-class ApprovalDesk(Protocol):
-    """One approval transaction under the account's lock; commit on leaving, roll back on an exception."""
-
-    def register(self, intent: Intent) -> bool:
-        """Insert the intent row; False when it was there (the stored intent wins)."""
-
-    def enter(self, intent: Intent) -> str:
-        """Insert the intent row and take its slot; returns the slot's owner, '' when the intent was there."""
-
-    def approved_order(self, key: OrderKey) -> ApprovedOrder | None:
-        """The order of a step as an earlier attempt had it approved."""
-
-    def forbid(self, intent_id: str) -> None:
-        """Let no further opening step of an intent be approved."""
-
-    def over(self, intent_id: str) -> tuple[str, str] | None:
-        """Why no further opening step may be approved, as code and words; None when one may."""
-
-    def take_slot(self, coin: str, intent_id: str) -> str:
-        """Own the slot (account, coin) or return the owner's intent id."""
-
-    def standing(self, intent: Intent) -> Standing:
-        """Read what speaks for and against opening. The gate asks for halts again after the write-ahead."""
-
-    def reserved(self) -> tuple[ReservedExposure, ...]:
-        """Live opening rows of the account."""
-
-    def figures(self, zone: str, now: datetime) -> tuple[DayRecord, Breaker | None]:
-        """Figures of the trading day, and the breaker that lasts longest of those that were not reset."""
-
-    def reserve(self, order: ApprovedOrder, decision: RiskDecision) -> None:
-        """Insert the row as APPROVED, the reservation, with the decision, and show it."""
-
-    def note_risk(self, intent: Intent, step: str, decision: RiskDecision) -> None:
-        """Store a risk decision with its numbers."""
-
-    def note_phase(self, intent_id: str, phase: IntentPhase, *, code: str = "", reason: str = "") -> None:
-        """Show a phase."""
-
-    def free_slot(self, coin: str, intent_id: str) -> None:
-        """Give the slot back after a refusal."""
-
-
-class Approvals(Protocol):
-    """Opens approval desks."""
-
-    def desk(self, account: AccountRef) -> AbstractContextManager[ApprovalDesk]:
-        """Lock the account's row and open a desk."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentView:
     """The row of an intent as activities need it; `protection` are the prices in force, by the last change."""
@@ -268,8 +215,8 @@ class Intents(Protocol):
         Raises Retryable(order_still_works) while a row of the intent may still trade. From then on none can come.
         """
 
-    def knows(self, intent_id: str, account_id: str, trade_ids: tuple[str, ...]) -> bool:
-        """Whether fills of an account are all of the intent's own opening orders that have ended with a known answer."""
+    def untold(self, account_id: str, new: tuple[Fill, ...]) -> dict[str, str]:
+        """Owners of slots, by coin, that journaled fills are news for: not all are of their opening orders with a known answer."""
 
     def owner(self, account_id: str, coin: str) -> str:
         """The intent that owns a slot, '' when free."""
@@ -289,6 +236,9 @@ class Fills(Protocol):
 
     def on_coin(self, account_id: str, coin: str, since: datetime, intent_id: str) -> tuple[Fill, ...]:
         """Fills of a coin from an instant on, oldest first: the intent's own and those that no intent of ours ordered."""
+
+    def unbound(self, account_id: str, since: datetime) -> tuple[Fill, ...]:
+        """Fills after an instant that no order of ours is known to have made, oldest first."""
 
     def steps(self, intent_id: str) -> dict[str, str]:
         """Step by trade id of the fills that are bound to an intent."""

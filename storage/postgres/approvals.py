@@ -16,13 +16,13 @@ from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
 from domain.money import Money
 from domain.orders import ApprovedOrder, OrderKey, Side
 from domain.risk import ReservedExposure, RiskDecision
+from storage.desk import Standing
 from storage.postgres.engine import load, transaction
 from storage.postgres.gate import OPEN_HALTS, asked_of, told
 from storage.postgres.risk import read_figures
 from storage.postgres.rows import order_values
 from storage.postgres.slots import enter, free_slot, given, register, take_slot
 from storage.postgres.tables import intents, orders, risk_decisions
-from storage.standing import Standing
 
 # The desk's statements are few, and made once: everybody who trades on the account waits for them.
 _LOCK = text("select 1 from accounts where id = :account for update")
@@ -42,7 +42,7 @@ _RESERVED = text(
 
 
 class PostgresApprovals:
-    """Implements storage.journal.Approvals."""
+    """Implements storage.desk.Approvals."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -56,7 +56,7 @@ class PostgresApprovals:
 
 
 class PostgresDesk:
-    """Implements storage.journal.ApprovalDesk inside an open transaction."""
+    """Implements storage.desk.ApprovalDesk inside an open transaction."""
 
     def __init__(self, connection: Connection, account: AccountRef) -> None:
         self._connection = connection

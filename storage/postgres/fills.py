@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Engine, func, or_, select, text, update
+from sqlalchemy import Engine, bindparam, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.accounts import AccountRef
@@ -12,7 +12,7 @@ from domain.fills import Fill
 from storage.postgres.engine import transaction
 from storage.postgres.events import emit
 from storage.postgres.rows import fill_of, fill_values
-from storage.postgres.tables import accounts, fills
+from storage.postgres.tables import fills
 
 _BIND = text(
     "update fills f set intent_id = o.intent_id, step = o.step, client_id = coalesce(f.client_id, o.client_id)"
@@ -26,7 +26,18 @@ _TOTALS = text(
     "update intents i set filled_size = t.size, average_px = t.px, first_fill_at = t.at"
     " from (select f.intent_id, sum(f.size) as size, sum(f.px * f.size) / sum(f.size) as px, min(f.time) as at"
     "       from fills f join orders o on o.intent_id = f.intent_id and o.step = f.step and o.opening"
-    "       where f.intent_id = any(:intent_ids) group by f.intent_id) t where i.id = t.intent_id"
+    "       where f.intent_id in (select intent_id from fills"
+    "         where account_id = :account_id and trade_id = any(:trade_ids) and intent_id is not null)"
+    "       group by f.intent_id) t where i.id = t.intent_id"
+)
+_UNBOUND = (
+    select(fills)
+    .where(fills.c.account_id == bindparam("account"), fills.c.time > bindparam("since"), fills.c.intent_id.is_(None))
+    .order_by(fills.c.time, fills.c.trade_id)
+)
+_CURSOR = text("select coalesce(fills_cursor, created_at) from accounts where id = :account")
+_MOVE_CURSOR = text(
+    "update accounts set fills_cursor = :at where id = :account and (fills_cursor is null or fills_cursor < :at)"
 )
 _INSERT = insert(fills).on_conflict_do_nothing(constraint="fills_key").returning(fills)
 
@@ -48,12 +59,8 @@ class PostgresFills:
             fresh = tuple(fill_of(row) for row in connection.execute(_INSERT, values))
             connection.execute(_BIND, {"account_id": account.account_id, "trade_ids": trade_ids})
             if fresh:
-                bound = select(fills.c.intent_id).where(
-                    fills.c.account_id == account.account_id,
-                    fills.c.trade_id.in_([fill.trade_id for fill in fresh]),
-                    fills.c.intent_id.is_not(None),
-                )
-                connection.execute(_TOTALS, {"intent_ids": list(connection.execute(bound.distinct()).scalars())})
+                new_ids = [fill.trade_id for fill in fresh]
+                connection.execute(_TOTALS, {"account_id": account.account_id, "trade_ids": new_ids})
                 for fill in fresh:
                     emit(connection, account.user_id, "fill", _told(fill))
         return fresh
@@ -73,6 +80,12 @@ class PostgresFills:
         with transaction(self._engine) as connection:
             return tuple(fill_of(row) for row in connection.execute(query))
 
+    def unbound(self, account_id: str, since: datetime) -> tuple[Fill, ...]:
+        """Fills after an instant that no order of ours is known to have made, oldest first."""
+        with transaction(self._engine) as connection:
+            rows = connection.execute(_UNBOUND, {"account": account_id, "since": since})
+            return tuple(fill_of(row) for row in rows)
+
     def steps(self, intent_id: str) -> dict[str, str]:
         """Step by trade id of the fills that are bound to an intent."""
         query = select(fills.c.trade_id, fills.c.step).where(fills.c.intent_id == intent_id)
@@ -81,16 +94,14 @@ class PostgresFills:
 
     def cursor(self, account_id: str) -> datetime:
         """Instant from which fills have to be read again."""
-        query = select(func.coalesce(accounts.c.fills_cursor, accounts.c.created_at)).where(accounts.c.id == account_id)
         with transaction(self._engine) as connection:
-            found: datetime = connection.execute(query).scalar_one()
+            found: datetime = connection.execute(_CURSOR, {"account": account_id}).scalar_one()
         return found
 
     def set_cursor(self, account_id: str, at: datetime) -> None:
         """Move the cursor; never back."""
-        newer = func.greatest(func.coalesce(accounts.c.fills_cursor, at), at)
         with transaction(self._engine) as connection:
-            connection.execute(update(accounts).where(accounts.c.id == account_id).values(fills_cursor=newer))
+            connection.execute(_MOVE_CURSOR, {"account": account_id, "at": at})
 
 
 def _told(fill: Fill) -> dict[str, str]:

@@ -23,15 +23,16 @@ from storage.postgres.tables import fills, intents, orders, slots
 _TERMINAL = [phase.value for phase in TERMINAL_PHASES]
 _LIVE = [state.value for state in LIVE_STATES]
 _SOON = timedelta(milliseconds=400)
-_UNANSWERED = text(
-    "select 1 from fills f where f.account_id = :account_id and f.trade_id = any(:trade_ids)"
-    " and (f.intent_id is distinct from :intent_id or not exists ("
+_UNTOLD = text(
+    "select distinct s.instrument, s.owner_intent from fills f"
+    " join slots s on s.account_id = f.account_id and s.instrument = f.coin"
+    " where f.account_id = :account and f.trade_id = any(:trade_ids) and f.coin = any(:coins)"
+    " and (f.intent_id is distinct from s.owner_intent or not exists ("
     "   select 1 from orders o join intents i on i.id = o.intent_id"
-    "   where o.intent_id = :intent_id and o.step = f.step and o.opening and o.state = 'DONE'"
+    "   where o.intent_id = s.owner_intent and o.step = f.step and o.opening and o.state = 'DONE'"
     # A resting order that filled later is shown as filled by its owner's own look, so the owner is told of it.
-    "   and i.phase in ('FILLED', 'PROTECTED'))) limit 1"
+    "   and i.phase in ('FILLED', 'PROTECTED'))) order by s.instrument"
 )
-
 _SHOW = text(
     "with shown as (update intents set phase = :phase, reason_code = :code, reason = :reason, touched_at = now(),"
     " protected_at = coalesce(protected_at, cast(:protected_at as timestamptz))"
@@ -123,11 +124,12 @@ class PostgresIntents:
                 emit(connection, intent.user_id, "intent", body)
         return changed
 
-    def knows(self, intent_id: str, account_id: str, trade_ids: tuple[str, ...]) -> bool:
-        """Whether fills of an account are all of the intent's own opening orders that have ended with a known answer."""
-        asked = {"account_id": account_id, "trade_ids": list(trade_ids), "intent_id": intent_id}
+    def untold(self, account_id: str, new: tuple[Fill, ...]) -> dict[str, str]:
+        """Owners of slots, by coin, that journaled fills are news for: not all are of their opening orders with a known answer."""
+        coins = sorted({fill.coin for fill in new})
+        asked = {"account": account_id, "trade_ids": [fill.trade_id for fill in new], "coins": coins}
         with transaction(self._engine) as connection:
-            return connection.execute(_UNANSWERED, asked).first() is None
+            return {row.instrument: row.owner_intent for row in connection.execute(_UNTOLD, asked)}
 
     def owner(self, account_id: str, coin: str) -> str:
         """The intent that owns a slot, '' when free."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, exists, func, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Engine, Row, select, text
 
 from domain.accounts import AccountRef, Portfolio
 from domain.money import Money
@@ -16,6 +16,23 @@ from storage.postgres.tables import accounts, equity_points, portfolios
 from storage.records import EquityPoint, SyncedPortfolio
 
 POINT_EVERY = timedelta(seconds=60)
+
+# Two syncs may end in the other order than they began: the venue's clock says which is newer. When an account was last exposed is
+# told to ten seconds, since its row is the one that approvals wait for.
+_SAVE = text(
+    "with saved as (insert into portfolios"
+    "  (account_id, user_id, as_of, synced_at, equity, available, margin_used, body, is_flat) values"
+    "  (:account_id, :user_id, :as_of, now(), :equity, :available, :margin_used, cast(:body as jsonb), :is_flat)"
+    " on conflict (account_id) do update set (user_id, as_of, synced_at, equity, available, margin_used, body, is_flat) ="
+    "  (excluded.user_id, excluded.as_of, excluded.synced_at, excluded.equity, excluded.available, excluded.margin_used,"
+    "   excluded.body, excluded.is_flat) where portfolios.as_of <= excluded.as_of"
+    " returning account_id, as_of, equity, is_flat),"
+    " point as (insert into equity_points (account_id, time, equity, unrealised)"
+    "  select account_id, as_of, equity, :unrealised from saved where not exists"
+    "   (select 1 from equity_points where account_id = :account_id and time > :since))"
+    " update accounts set exposed_at = now() from saved where id = saved.account_id and not saved.is_flat"
+    " and (exposed_at is null or exposed_at < now() - interval '10 seconds')"
+)
 
 
 class PostgresPortfolios:
@@ -33,13 +50,20 @@ class PostgresPortfolios:
 
     def save(self, account: AccountRef, portfolio: Portfolio) -> None:
         """Write the read model and a point of the equity curve; never replaces a newer one."""
+        values = {
+            "account_id": account.account_id,
+            "user_id": account.user_id,
+            "as_of": portfolio.as_of,
+            "equity": portfolio.equity,
+            "available": portfolio.available,
+            "margin_used": portfolio.margin_used,
+            "body": json.dumps(dump(portfolio)),
+            "is_flat": portfolio.is_flat,
+            "unrealised": sum((held.unrealised_pnl for held in portfolio.positions if held.size), Decimal(0)),
+            "since": portfolio.as_of - POINT_EVERY,
+        }
         with transaction(self._engine) as connection:
-            if not _replace(connection, account, portfolio):
-                return
-            _add_point(connection, portfolio)
-            if not portfolio.is_flat:
-                mine = accounts.c.id == account.account_id
-                connection.execute(update(accounts).where(mine).values(exposed_at=func.now()))
+            connection.execute(_SAVE, values)
 
     def of_user(self, user_id: str) -> tuple[SyncedPortfolio, ...]:
         """The portfolios of all accounts of a user."""
@@ -59,38 +83,6 @@ class PostgresPortfolios:
         with transaction(self._engine) as connection:
             rows = connection.execute(statement).all()
         return tuple(EquityPoint(account_id=row.account_id, time=row.time, equity=Money(row.equity)) for row in rows)
-
-
-def _replace(connection: Connection, account: AccountRef, portfolio: Portfolio) -> bool:
-    values = {
-        "account_id": account.account_id,
-        "user_id": account.user_id,
-        "as_of": portfolio.as_of,
-        "synced_at": func.now(),
-        "equity": portfolio.equity,
-        "available": portfolio.available,
-        "margin_used": portfolio.margin_used,
-        "body": dump(portfolio),
-        "is_flat": portfolio.is_flat,
-    }
-    statement = upsert(portfolios).values(values)
-    # Two syncs may end in the other order than they began: the venue's clock says which is newer.
-    statement = statement.on_conflict_do_update(
-        index_elements=[portfolios.c.account_id],
-        set_={name: statement.excluded[name] for name in values},
-        where=portfolios.c.as_of <= statement.excluded.as_of,
-    )
-    return connection.execute(statement).rowcount == 1
-
-
-def _add_point(connection: Connection, portfolio: Portfolio) -> None:
-    points = equity_points.c
-    recent = exists().where(points.account_id == portfolio.account_id, points.time > portfolio.as_of - POINT_EVERY)
-    unrealised = sum((held.unrealised_pnl for held in portfolio.positions if held.size), Decimal(0))
-    values = (portfolio.account_id, portfolio.as_of, portfolio.equity, unrealised)
-    wanted = select(*(literal(value) for value in values)).where(~recent)
-    columns = [points.account_id, points.time, points.equity, points.unrealised]
-    connection.execute(insert(equity_points).from_select(columns, wanted))
 
 
 def _synced(row: Row[Any]) -> SyncedPortfolio:

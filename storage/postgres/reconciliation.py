@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.errors import Refused
@@ -15,7 +15,7 @@ from storage.ledgers import OPENING
 from storage.postgres.accounts import account_ref
 from storage.postgres.engine import transaction
 from storage.postgres.supervision import live_row, select_live
-from storage.postgres.tables import accounts, differences, equity_points, orders, transfers
+from storage.postgres.tables import accounts, differences, orders, transfers
 from storage.records import CoinTotals, Difference, EquityPoint, FoundDifference, Ledger, Transfer
 
 VANISHED = "vanished"
@@ -28,12 +28,20 @@ _TOTALS = text(
     " sum(closed_pnl) as closed_pnl, sum(fee) as fees, count(*) as fills, max(time) as last_at"
     " from fills where account_id = :account group by coin order by coin"
 )
-_MOVED = text(
-    "select coalesce(sum(amount) filter (where kind = 'funding'), 0) as funding,"
-    " coalesce(sum(amount) filter (where kind <> 'funding'), 0) as transferred from transfers where account_id = :account"
+# What an account has one of, in one statement: the account, what was moved, the first equity seen and what was realised before it.
+_HEAD = text(
+    "select a.*, m.funding, m.transferred, e.time as first_at, e.equity as first_equity, e.unrealised as first_unrealised,"
+    " (select coalesce(sum(closed_pnl - fee), 0) from fills where account_id = a.id and time <= e.time) as earlier,"
+    " (select jsonb_object_agg(coin, amount::text) from differences where account_id = a.id and repair = :opening) as openings"
+    " from accounts a cross join lateral (select"
+    "   coalesce(sum(amount) filter (where kind = 'funding'), 0) as funding,"
+    "   coalesce(sum(amount) filter (where kind <> 'funding'), 0) as transferred from transfers where account_id = a.id) m"
+    " left join lateral (select time, equity, unrealised from equity_points where account_id = a.id order by time limit 1) e"
+    "   on true where a.id = :account"
 )
-
-_REALISED = text("select coalesce(sum(closed_pnl - fee), 0) from fills where account_id = :account and time <= :until")
+# Fills and live rows from two instants would show a difference that never was.
+_ONE_INSTANT = text("set transaction isolation level repeatable read, read only")
+_LIVE = select_live().where(orders.c.account_id == bindparam("account"))
 
 
 class PostgresReconciliations:
@@ -44,25 +52,23 @@ class PostgresReconciliations:
 
     def ledger(self, account_id: str) -> Ledger:
         """Everything that has to be compared; raises Refused(account_unknown)."""
+        asked = {"account": account_id}
         with transaction(self._engine) as connection:
-            # Fills and live rows from two instants would show a difference that never was.
-            connection.execute(text("set transaction isolation level repeatable read, read only"))
-            row = connection.execute(select(accounts).where(accounts.c.id == account_id)).one_or_none()
+            connection.execute(_ONE_INSTANT)
+            row = connection.execute(_HEAD, asked | {"opening": OPENING}).one_or_none()
             if row is None:
                 raise Refused(
                     "account_unknown", "There is no such account.", action="List them with GET /api/accounts."
                 )
-            moved = connection.execute(_MOVED, {"account": account_id}).one()
-            live = select_live().where(orders.c.account_id == account_id)
             return Ledger(
                 account=account_ref(row),
                 added_at=row.created_at,
-                totals=tuple(_totals(found) for found in connection.execute(_TOTALS, {"account": account_id})),
-                funding=Money(Decimal(moved.funding)),
-                transferred=Money(Decimal(moved.transferred)),
-                live=tuple(live_row(found) for found in connection.execute(live)),
-                first_equity=_first_equity(connection, account_id),
-                openings=_openings(connection, account_id),
+                totals=tuple(_totals(found) for found in connection.execute(_TOTALS, asked)),
+                funding=Money(Decimal(row.funding)),
+                transferred=Money(Decimal(row.transferred)),
+                live=tuple(live_row(found) for found in connection.execute(_LIVE, asked)),
+                first_equity=_first_equity(row),
+                openings={coin: Quantity(Decimal(amount)) for coin, amount in (row.openings or {}).items()},
             )
 
     def record_transfers(self, transfers_: tuple[Transfer, ...]) -> int:
@@ -106,6 +112,8 @@ class PostgresReconciliations:
                 )
             seen = {(difference.coin, difference.kind) for difference in found}
             gone = [row for key, row in known.items() if key not in seen]
+            if not found and not gone:
+                return ()
             _forget(connection, gone, at)
             return tuple(_difference(row) for row in _open(connection, account_id))
 
@@ -161,23 +169,16 @@ def _forget(connection: Connection, gone: list[Row[Any]], at: datetime) -> None:
     connection.execute(update(differences).where(differences.c.id.in_(counted)).values(ended))
 
 
-def _first_equity(connection: Connection, account_id: str) -> EquityPoint | None:
-    mine = equity_points.c.account_id == account_id
-    row = connection.execute(select(equity_points).where(mine).order_by(equity_points.c.time).limit(1)).first()
-    if row is None:
+def _first_equity(row: Row[Any]) -> EquityPoint | None:
+    if row.first_at is None:
         return None
-    equity, unrealised = Money(row.equity), Money(row.unrealised)
-    earlier = connection.execute(_REALISED, {"account": account_id, "until": row.time}).scalar_one()
     return EquityPoint(
-        account_id=account_id, time=row.time, equity=equity, unrealised=unrealised, realised=Money(Decimal(earlier))
+        account_id=row.id,
+        time=row.first_at,
+        equity=Money(row.first_equity),
+        unrealised=Money(row.first_unrealised),
+        realised=Money(Decimal(row.earlier)),
     )
-
-
-def _openings(connection: Connection, account_id: str) -> dict[str, Quantity]:
-    """Positions that were there before the account was ours, as accepted by `repair(..., OPENING)`."""
-    mine = (differences.c.account_id == account_id, differences.c.repair == OPENING)
-    rows = connection.execute(select(differences.c.coin, differences.c.amount).where(*mine))
-    return {row.coin: Quantity(row.amount) for row in rows}
 
 
 def _totals(row: Row[Any]) -> CoinTotals:

@@ -81,6 +81,11 @@ class PostgresRiskBook:
         with transaction(self._engine) as connection:
             return read_day(connection, account_id, zone, now)
 
+    def figures(self, account_id: str, zone: str, now: datetime) -> tuple[DayRecord, Breaker | None]:
+        """Read the figures of the trading day and the newest breaker that was not reset."""
+        with transaction(self._engine) as connection:
+            return read_figures(connection, account_id, zone, now)
+
     def breaker(self, account_id: str) -> Breaker | None:
         """Read the newest breaker that was not reset."""
         with transaction(self._engine) as connection:
