@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 from domain import risk
@@ -51,7 +50,6 @@ class Approving:
         gate: Gate,
         sync: PortfolioSync,
         max_age: timedelta,
-        now: Callable[[], datetime],
     ) -> None:
         self._accounts = accounts
         self._venues = venues
@@ -60,7 +58,6 @@ class Approving:
         self._gate = gate
         self._sync = sync
         self._max_age = max_age
-        self._now = now
 
     def approve(self, request: ApprovalRequest) -> Approval:
         """Reserve room for an opening order, or say why not; repeated, it gives the same order."""
@@ -139,7 +136,7 @@ class Approving:
             return None
         # A position in the way may have been closed since: that is worth another look at the venue.
         oldest = _BARELY if portfolio.position(coin) is not None else self._max_age
-        return portfolio if self._now() - standing.synced_at <= oldest else None
+        return portfolio if standing.at - standing.synced_at <= oldest else None
 
     def _require_free(self, standing: Standing, portfolio: Portfolio, intent: Intent) -> None:
         """Refuse while a halt is in force, and where a position stands in the way."""
@@ -163,7 +160,7 @@ class Approving:
         standing: Standing,
     ) -> Approval:
         intent = request.intent
-        day, breaker = desk.figures(intent.limits.day_zone, self._now())
+        day, breaker = desk.figures(intent.limits.day_zone, standing.at)
         order, decision = risk.approve(
             request,
             instrument=instrument,
@@ -172,7 +169,7 @@ class Approving:
             reserved=desk.reserved(),
             day=day,
             breaker=breaker,
-            now=self._now(),
+            now=standing.at,
         )
         if not standing.has_signer:
             # Told here it is a refusal; at the send it would be an order that is feared until its deadline has passed.

@@ -105,7 +105,7 @@ class DecisionActivities:
 
     def _portfolio(self, account: AccountRef) -> Portfolio:
         snapshot = self._parts.portfolios.newest(account.account_id)
-        if snapshot is not None and self._parts.now() - snapshot.synced_at <= self._parts.portfolio_age:
+        if snapshot is not None and snapshot.age <= self._parts.portfolio_age:
             return snapshot.portfolio
         return self._parts.sync.sync(account)
 

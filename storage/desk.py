@@ -16,8 +16,13 @@ from domain.risk import ReservedExposure, RiskDecision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The newest synced portfolio and when (our clock) it was synced, the halt in force, and whether anybody could sign."""
+    """The newest synced portfolio, the halt in force, and whether anybody could sign.
 
+    `at` is the database's time, by which `synced_at` counts as well: a worker whose clock is wrong would take an old state for a
+    new one, or a young decision for one that is too late.
+    """
+
+    at: datetime
     portfolio: Portfolio | None
     synced_at: datetime | None
     halted_by: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -166,10 +166,11 @@ class AgentRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncedPortfolio:
-    """A portfolio from the read model and when it was synced (our clock)."""
+    """A portfolio from the read model, when it was synced and how long ago that is, both by the database's clock."""
 
     portfolio: Portfolio
     synced_at: datetime
+    age: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,7 +153,6 @@ class Assembly:
             gate=self._books.gate,
             sync=self._fence.sync,
             max_age=self._ground.settings.portfolio_max_age,
-            now=self._ground.now,
         )
 
     def _decisions(self) -> DecisionActivities:

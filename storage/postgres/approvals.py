@@ -28,7 +28,7 @@ from storage.postgres.tables import intents, orders, risk_decisions
 _LOCK = text("select 1 from accounts where id = :account for update")
 _END = select(intents.c.opens, intents.c.phase, intents.c.reason_code, intents.c.reason)
 _STANDING = text(
-    "select p.body, p.synced_at, h.scope, h.reason,"  # noqa: S608 - what is put in is a constant
+    "select clock_timestamp() as at, p.body, p.synced_at, h.scope, h.reason,"  # noqa: S608 - what is put in is a constant
     " exists (select 1 from signers where account_id = :account and retired_at is null) as has_signer"
     " from (select 1) one left join portfolios p on p.account_id = :account"
     f" left join lateral ({OPEN_HALTS}) h on true"
@@ -96,6 +96,7 @@ class PostgresDesk:
         """Read what speaks for and against opening, on this connection: a second one may not be free."""
         row = self._connection.execute(_STANDING, self._asked | asked_of(intent)).one()
         return Standing(
+            at=row.at,
             portfolio=load(Portfolio, row.body) if row.body is not None else None,
             synced_at=row.synced_at,
             halted_by=told(row) if row.scope is not None else "",

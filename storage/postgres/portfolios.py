@@ -35,6 +35,9 @@ _SAVE = text(
 )
 
 
+_AGE = (func.clock_timestamp() - portfolios.c.synced_at).label("age")
+
+
 class PostgresPortfolios:
     """The portfolio read model; a `Portfolios`."""
 
@@ -43,7 +46,7 @@ class PostgresPortfolios:
 
     def newest(self, account_id: str) -> SyncedPortfolio | None:
         """The last synced portfolio."""
-        statement = select(portfolios).where(portfolios.c.account_id == account_id)
+        statement = select(portfolios, _AGE).where(portfolios.c.account_id == account_id)
         with transaction(self._engine) as connection:
             row = connection.execute(statement).one_or_none()
         return None if row is None else _synced(row)
@@ -67,7 +70,7 @@ class PostgresPortfolios:
 
     def of_user(self, user_id: str) -> tuple[SyncedPortfolio, ...]:
         """The portfolios of all accounts of a user."""
-        statement = select(portfolios).where(portfolios.c.user_id == user_id).order_by(portfolios.c.account_id)
+        statement = select(portfolios, _AGE).where(portfolios.c.user_id == user_id).order_by(portfolios.c.account_id)
         with transaction(self._engine) as connection:
             return tuple(_synced(row) for row in connection.execute(statement))
 
@@ -86,4 +89,4 @@ class PostgresPortfolios:
 
 
 def _synced(row: Row[Any]) -> SyncedPortfolio:
-    return SyncedPortfolio(portfolio=load(Portfolio, row.body), synced_at=row.synced_at)
+    return SyncedPortfolio(portfolio=load(Portfolio, row.body), synced_at=row.synced_at, age=row.age)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,10 @@ from domain.errors import Refused
 from domain.intents import Intent, IntentPhase, Protection
 from domain.orders import LIVE_STATES, OrderKey, OrderState, TriggerKind
 from domain.watch import CloseOrder, FinishRequest, ProtectRequest, ReviewRequest
+from runtime.secrets import KeyRing
 from tests.integration.test_positions import opened, retried, triggers
-from tests.stack.trading import Bench
+from tests.stack.paper import Paper
+from tests.stack.trading import Bench, bench
 
 
 def open_with_stop(desk: Bench, name: str, fault: str = "", step: str = "") -> tuple[Intent, Opening]:
@@ -57,6 +60,22 @@ def test_an_owner_that_protects_as_well_and_an_opening_that_is_retried_add_no_st
     retried(lambda: desk.positions.protect_position(ProtectRequest(intent=intent, protection=intent.protection)))
     assert stops(desk, intent) == [("protect.sl.1", OrderState.WORKING)]
     assert len(triggers(desk, intent)) == 1
+
+
+@pytest.mark.parametrize("days", [-3, 3])
+def test_a_worker_whose_clock_is_days_off_opens_protects_and_closes(
+    days: int, desk: Bench, paper: Paper, database: str, tmp_path: Path, keys: KeyRing
+) -> None:
+    intent = desk.wish(desk.account(f"bodo {days}"), "one", protection=desk.stop_at("ETH", "0.9"))
+    offset = int(timedelta(days=days) / timedelta(milliseconds=1))
+    skewed = bench(paper, database, tmp_path, keys, HOLDFAST_CLOCK_OFFSET_MS=str(offset))
+    try:
+        opening = skewed.orders.open_order(request_of(intent))
+        assert opening.is_protected, opening
+        retried(lambda: skewed.positions.close_position(CloseOrder(intent=intent)))
+        assert triggers(skewed, intent) == []
+    finally:
+        skewed.close()
 
 
 def test_both_prices_are_placed(desk: Bench) -> None:

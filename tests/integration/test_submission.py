@@ -330,7 +330,6 @@ def test_an_approval_takes_one_connection_however_often_it_is_asked_for(desk: Be
         gate=PostgresGate(narrow, desk.settings.halt_file),
         sync=desk.fence.sync,
         max_age=desk.settings.portfolio_max_age,
-        now=lambda: datetime.now(UTC),
     )
     now = datetime.now(UTC)
     wish = desk.wish(account, "one")

@@ -258,7 +258,6 @@ def bench(
         gate=books.gate,
         sync=fence.sync,
         max_age=loaded.portfolio_max_age,
-        now=ground.now,
     )
     return Bench(
         paper=paper,

@@ -103,7 +103,9 @@ def test_an_older_portfolio_never_replaces_a_newer_one(db: Engine, account: Acco
     found = book.newest(account.account_id)
     assert found is not None
     assert found.portfolio == newer
-    assert book.of_user(account.user_id) == (found,)
+    (listed,) = book.of_user(account.user_id)
+    assert (listed.portfolio, listed.synced_at) == (found.portfolio, found.synced_at)
+    assert timedelta() <= found.age <= listed.age < timedelta(minutes=1)
     assert book.of_user("somebody else") == ()
 
 
