@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Engine, Row, select, text
+from sqlalchemy import Engine, Row, func, select, text
 
 from domain.accounts import AccountRef, Portfolio
 from domain.money import Money
