@@ -67,7 +67,7 @@ class Book:
 
     def add(self, order: Order) -> None:
         """Queue an order on its side."""
-        self.side(is_buy=order.is_buy).add(order)
+        (self.bids if order.is_buy else self.asks).add(order)
 
     def remove(self, order: Order) -> None:
         """Take an order out, if it is there."""

@@ -60,12 +60,11 @@ def _check_tier(venue: PaperVenue, account: Account, market: Market, order: Orde
         return
     szi = account.szi(order.coin)
     after = abs(szi + (order.sz if order.is_buy else -order.sz))
-    notional, reached = after * market.mark, tiers[0]
-    for tier in tiers[1:]:
-        if notional < tier.lower_bound:
-            break
-        reached = tier
-    allowed = reached.max_leverage
+    notional = after * market.mark
+    if notional < tiers[1].lower_bound:
+        # Nobody can choose more than the first tier allows.
+        return
+    allowed = next(tier for tier in reversed(tiers) if notional >= tier.lower_bound).max_leverage
     if after > abs(szi) and venue.leverage(account, order.coin).value > allowed:
         text = "Order would cause position to exceed margin tier limit at current leverage"
         raise OrderRefused(text, Status.PERP_MAX_POSITION_REJECTED)

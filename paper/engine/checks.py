@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from paper.engine.accounts import Account
+from paper.engine.accounts import Account, AccountBooks
 from paper.engine.caps import check_caps
 from paper.engine.errors import OrderRefused
 from paper.engine.instruments import MINIMUM_NOTIONAL, is_on_tick
 from paper.engine.margin import Extra, cross_value, required_margin
+from paper.engine.market import Market
 from paper.engine.orders import Order, Status, Tif, Trigger
 from paper.engine.requests import Grouping, OrderRequest
+from paper.engine.settings import Settings
 from paper.engine.spot import USDC, available
 from paper.engine.venue import PaperVenue
 
@@ -20,43 +22,48 @@ OPEN_ORDERS_LIMIT = 5000
 VOLUME_PER_ORDER = Decimal(5_000_000)
 
 
-def check_shape(venue: PaperVenue, account: Account, wanted: OrderRequest, grouping: Grouping) -> None:
-    """Refuse what never gets an order id: bad prices and sizes, halts, a reused cloid where that is refused."""
-    market = venue.market_of(wanted.asset)
+def check_shape(venue: PaperVenue, account: Account, wanted: OrderRequest, grouping: Grouping) -> Market:
+    """Refuse what never gets an order id: bad prices and sizes, halts, a reused cloid; returns the order's market."""
+    market, settings = venue.market_of(wanted.asset), venue.settings
     if market is None:
         raise OrderRefused("Invalid asset")
-    if venue.settings.trading_halted or market.is_delisted:
+    if settings.trading_halted or market.is_delisted:
         raise OrderRefused("Trading is halted")
-    if venue.settings.post_only_phase and wanted.tif is not Tif.ALO:
+    if settings.post_only_phase and wanted.tif is not Tif.ALO:
         raise OrderRefused("Only post-only orders allowed immediately after network upgrade")
-    if market.perp.is_spot and wanted.trigger is not None:
+    perp, trigger = market.perp, wanted.trigger
+    if perp.is_spot and trigger is not None:
         raise OrderRefused("Invalid TP/SL price.")
-    decimals = market.perp.tick_decimals
     if wanted.limit_px <= 0:
         raise OrderRefused("Order has invalid price.")
-    if not is_on_tick(wanted.limit_px, decimals):
+    if not is_on_tick(wanted.limit_px, perp.tick_decimals):
         raise OrderRefused("Price must be divisible by tick size.")
-    if wanted.trigger is not None and not is_on_tick(wanted.trigger.px, decimals):
+    if trigger is not None and not is_on_tick(trigger.px, perp.tick_decimals):
         raise OrderRefused("Price must be divisible by tick size.")
-    is_whole = grouping is Grouping.POSITION_TPSL and wanted.trigger is not None
+    is_whole = trigger is not None and grouping is Grouping.POSITION_TPSL
     if wanted.sz == 0 and not is_whole:
         raise OrderRefused("Order has zero size.")
-    if wanted.sz < 0 or wanted.sz % market.perp.lot != 0:
+    if wanted.sz < 0 or wanted.sz % perp.lot != 0:
         raise OrderRefused("Order has invalid size.")
-    books = venue.books[account.address]
-    used = wanted.cloid is not None and wanted.cloid in books.by_cloid and wanted.cloid not in books.released
-    books.released.discard(wanted.cloid or "")
-    if used and venue.settings.duplicate_cloid == "reject":
+    if wanted.cloid is not None:
+        _check_cloid(settings, venue.books[account.address], wanted.cloid)
+    if settings.price_band_error == "reference":
+        check_band(settings, market, wanted.limit_px)
+    return market
+
+
+def _check_cloid(settings: Settings, books: AccountBooks, cloid: str) -> None:
+    used = cloid in books.by_cloid and cloid not in books.released
+    books.released.discard(cloid)
+    if used and settings.duplicate_cloid == "reject":
         raise OrderRefused("Duplicate cloid.")
-    if venue.settings.price_band_error == "reference":
-        check_band(venue, wanted.asset, wanted.limit_px)
 
 
 def check_order(venue: PaperVenue, account: Account, order: Order, *, children: bool = False) -> None:
     """Refuse what the matching stage refuses, and shrink an oversized reduce-only order to the position."""
     _check_value(venue, account, order)
     if venue.settings.price_band_error == "oracle":
-        check_band(venue, order.asset, order.limit_px)
+        check_band(venue.settings, venue.markets[order.coin], order.limit_px)
     if order.trigger is not None:
         _check_trigger(venue, account, order, order.trigger, has_parent=children)
     elif order.reduce_only:
@@ -78,14 +85,12 @@ def _check_value(venue: PaperVenue, account: Account, order: Order) -> None:
         raise OrderRefused(f"Order must have minimum value of {least}.", Status.MIN_TRADE_NTL_REJECTED)
 
 
-def check_band(venue: PaperVenue, asset: int, limit_px: Decimal) -> None:
+def check_band(settings: Settings, market: Market, limit_px: Decimal) -> None:
     """Refuse a limit too far from the mark."""
-    market = venue.market_of(asset)
-    assert market is not None
-    reference, band = market.mark, venue.settings.price_band
+    reference, band = market.mark, settings.price_band
     if abs(limit_px - reference) > band * reference:
         text = f"Order price cannot be more than {int(band * 100)}% away from the reference price"
-        if venue.settings.price_band_error == "oracle":
+        if settings.price_band_error == "oracle":
             text = "Price too far from oracle"
         raise OrderRefused(text, Status.ORACLE_REJECTED)
 

@@ -6,12 +6,14 @@ from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from paper.engine.accounts import LeverageChoice
 from paper.engine.book import Book
 from paper.engine.instruments import Perp
 from paper.engine.liquidity import Level, Liquidity
 from paper.engine.orders import Order
 
 ZERO = Decimal(0)
+DEFAULT_LEVERAGE = 20
 SIMULATED_USER = "0x5100000000000000000000000000000000000051"
 
 
@@ -45,6 +47,11 @@ class Market:
     is_delisted: bool = False
     triggers: dict[int, None] = field(default_factory=dict)
     tape: deque[Trade] = field(default_factory=lambda: deque(maxlen=200))
+    default_leverage: LeverageChoice = field(init=False)
+
+    def __post_init__(self) -> None:
+        value = min(DEFAULT_LEVERAGE, self.perp.max_leverage)
+        self.default_leverage = LeverageChoice(is_cross=True, value=value)
 
     def best(self, orders: dict[int, Order], now_ms: int, *, is_bid: bool) -> Level | None:
         """Return the best bid or ask over users and simulated makers."""

@@ -76,13 +76,13 @@ class OrderEvent:
     """
 
     ms: int
-    status: Status
     sz: Decimal
     orig_sz: Decimal
     limit_px: Decimal
     timestamp: int
-    is_fired: bool
-    is_status: bool
+    status: Status = Status.OPEN
+    is_fired: bool = False
+    is_status: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from paper.engine.accounts import Account
 from paper.engine.checks import check_order, check_shape
 from paper.engine.errors import OrderRefused
 from paper.engine.margin import holds_margin
+from paper.engine.market import Market
 from paper.engine.matching import match_taker, settle, shed_older_reduce_only, would_match
 from paper.engine.orders import MARKET_ORDERS, TAKING, Order, Status, Tif
 from paper.engine.requests import ActionContext, Failed, Filled, Grouping, OrderRequest, Outcome, Resting, Waiting
@@ -27,10 +28,10 @@ def place(
     """Place one order."""
     account = venue.accounts[context.user]
     try:
-        check_shape(venue, account, wanted, context.grouping)
+        market = check_shape(venue, account, wanted, context.grouping)
     except OrderRefused as refused:
         return Failed(text=_with_asset(refused.text, wanted.asset))
-    order = _build(venue, context, wanted, group)
+    order = _build(venue, market, context, wanted, group)
     if parent is not None:
         order.parent = parent.oid
         order.is_waiting_for_parent = parent.status is not Status.FILLED
@@ -111,8 +112,7 @@ def _rest_trigger(venue: PaperVenue, order: Order) -> Outcome:
 
 
 def _outcome(venue: PaperVenue, order: Order) -> Outcome:
-    rests = order.is_live and venue.settings.gtc_partial_status == "resting"
-    if order.filled_sz and not rests:
+    if order.filled_sz and not (order.is_live and venue.settings.gtc_partial_status == "resting"):
         return Filled(oid=order.oid, cloid=order.cloid, total_sz=order.filled_sz, average_px=order.average_px)
     return Resting(oid=order.oid, cloid=order.cloid)
 
@@ -136,12 +136,11 @@ def cancel_children(venue: PaperVenue, parent: Order) -> None:
             close_order(venue, order, Status.CANCELED)
 
 
-def _build(venue: PaperVenue, context: ActionContext, wanted: OrderRequest, group: int) -> Order:
-    now = venue.now()
+def _build(venue: PaperVenue, market: Market, context: ActionContext, wanted: OrderRequest, group: int) -> Order:
     return Order(
         oid=venue.take_oid(),
         user=context.user,
-        coin=_coin(venue, wanted.asset),
+        coin=market.perp.coin,
         asset=wanted.asset,
         is_buy=wanted.is_buy,
         limit_px=wanted.limit_px,
@@ -150,7 +149,7 @@ def _build(venue: PaperVenue, context: ActionContext, wanted: OrderRequest, grou
         reduce_only=wanted.reduce_only,
         tif=wanted.tif,
         admitted_ms=venue.clock(),
-        timestamp=now,
+        timestamp=venue.now(),
         origin=context.origin,
         cloid=wanted.cloid,
         trigger=wanted.trigger,
@@ -163,12 +162,6 @@ def _build(venue: PaperVenue, context: ActionContext, wanted: OrderRequest, grou
         twap_id=context.twap_id,
         purpose=context.purpose,
     )
-
-
-def _coin(venue: PaperVenue, asset: int) -> str:
-    market = venue.market_of(asset)
-    assert market is not None
-    return market.perp.coin
 
 
 def _with_asset(text: str, asset: int) -> str:

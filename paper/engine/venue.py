@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
 
 from paper.engine.accounts import Account, AccountBooks, AccountKind, LedgerUpdate, LeverageChoice, remember, unify
 from paper.engine.changes import Changes, FundingRate, OrderChanged
@@ -20,7 +19,6 @@ from paper.engine.settings import Settings
 from paper.engine.twaps import Twap
 from paper.engine.vaults import Vault
 
-DEFAULT_LEVERAGE = 20
 FIRST_OID = 77_000_000_000
 
 
@@ -117,7 +115,7 @@ class PaperVenue:
 
     def leverage(self, account: Account, coin: str) -> LeverageChoice:
         """Return the leverage an account uses in a coin; cross, 20x or the coin's largest, unless chosen."""
-        return account.leverage.get(coin) or _leverage_by_default(self.markets[coin].perp.max_leverage)
+        return account.leverage.get(coin) or self.markets[coin].default_leverage
 
     def open_orders(self, address: str) -> list[Order]:
         """Return an account's live orders, oldest first."""
@@ -178,11 +176,6 @@ class PaperVenue:
         self.block_ms = None
         done, self.changes = self.changes, Changes()
         return done
-
-
-@cache
-def _leverage_by_default(largest: int) -> LeverageChoice:
-    return LeverageChoice(is_cross=True, value=min(DEFAULT_LEVERAGE, largest))
 
 
 def _written(value: object) -> object:

@@ -103,8 +103,8 @@ def _prevalidation(node: Node, account: Account, wanted: list[OrderRequest], con
         return ""
     for item in wanted:
         try:
-            check_shape(node.venue, account, item, context.grouping)
-            check_band(node.venue, item.asset, item.limit_px)
+            market = check_shape(node.venue, account, item, context.grouping)
+            check_band(node.venue.settings, market, item.limit_px)
         except OrderRefused as refused:
             return f"{refused.text} asset={item.asset}"
     return ""
