@@ -69,17 +69,24 @@ async def _cut(run: Run, proxies: list[Proxy]) -> None:
 
 
 async def venue_stands_still(run: Run) -> None:
-    """Case 34: the venue stands still with orders on their way, then goes on; closes of the same account do not wait for them."""
+    """Case 34: the venue stands still with orders on their way, then goes on; closes of the same account do not wait for them.
+
+    It refuses everything meanwhile, or it holds what it is sent, longer than anybody waits for an answer.
+    """
     held = await run.start(run.wish(coin="BTC"))
     await run.opens(held)
     run.undo.append(lambda: run.paper.post("settings", halted=False))
-    since = time.time()
-    await asyncio.to_thread(lambda: run.paper.post("settings", halted=True))
+    since, seconds = time.time(), run.rng.uniform(5, 9) if run.rng.random() < 0.6 else 0.0
+    if seconds:
+        still = run.paper.fault("exchange", "delay", seconds=seconds)
+        run.undo.append(lambda: run.paper.lift(still))
+    else:
+        await asyncio.to_thread(lambda: run.paper.post("settings", halted=True))
     caught = await run.start(run.wish(coin="ETH"))
     await asyncio.sleep(run.rng.uniform(0, 2))
     await run.signal(held, "close")
     await asyncio.sleep(run.rng.uniform(1, 6))
-    await asyncio.to_thread(lambda: run.paper.post("settings", halted=False))
-    run.unreachable = ((since * 1000, time.time() * 1000),)
+    await asyncio.to_thread(run.undo.pop())
+    run.unreachable = ((since * 1000, (time.time() + seconds) * 1000),)
     await run.reach(held, IntentPhase.CLOSED)
     await run.reach(caught, IntentPhase.PROTECTED)
