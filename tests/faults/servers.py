@@ -73,8 +73,12 @@ async def venue_stands_still(run: Run) -> None:
 
     It refuses everything meanwhile, or it holds what it is sent, longer than anybody waits for an answer.
     """
-    held = await run.start(run.wish(coin="BTC"))
+    held, earlier = [await run.start(run.wish(coin=coin)) for coin in ("BTC", "ETH")]
     await run.opens(held)
+    # The first trade of a coin sets its leverage: that would be held, and no order.
+    await run.opens(earlier)
+    await run.signal(earlier, "close")
+    await run.reach(earlier, IntentPhase.CLOSED)
     run.undo.append(lambda: run.paper.post("settings", halted=False))
     since, seconds = time.time(), run.rng.uniform(5, 9) if run.rng.random() < 0.6 else 0.0
     if seconds:
