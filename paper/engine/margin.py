@@ -113,7 +113,7 @@ def holds_margin(venue: PaperVenue, order: Order) -> bool:
 
 
 def _coin_margin(venue: PaperVenue, account: Account, coin: str, bought: Decimal, sold: Decimal) -> Decimal:
-    position = account.positions.get(coin)
+    market, position = venue.markets[coin], account.positions.get(coin)
     if position is None:
         worst = max(bought, sold)
     else:
@@ -122,7 +122,7 @@ def _coin_margin(venue: PaperVenue, account: Account, coin: str, bought: Decimal
         if not position.is_cross:
             # The isolated position's own margin has left the cash already.
             worst -= abs(szi)
-    return worst * venue.markets[coin].mark / venue.leverage(account, coin).value
+    return worst * market.mark / (account.leverage.get(coin) or market.default_leverage).value
 
 
 def free_margin(venue: PaperVenue, account: Account) -> Decimal:

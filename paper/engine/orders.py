@@ -155,22 +155,22 @@ class Order:
         """The volume-weighted price of the fills, zero without any."""
         return self.filled_ntl / self.filled_sz if self.filled_sz else ZERO
 
-    def note(self, ms: int, status: Status | None = None) -> None:
+    def note(self, ms: int, status: Status | None = None) -> OrderEvent:
         """Record a change; with a status, a change of status."""
         if status is not None:
             self.status = status
-        self.events.append(
-            OrderEvent(
-                ms=ms,
-                status=self.status,
-                sz=self.sz,
-                orig_sz=self.orig_sz,
-                limit_px=self.limit_px,
-                timestamp=self.timestamp,
-                is_fired=self.is_fired,
-                is_status=status is not None,
-            )
+        event = OrderEvent(
+            ms=ms,
+            status=self.status,
+            sz=self.sz,
+            orig_sz=self.orig_sz,
+            limit_px=self.limit_px,
+            timestamp=self.timestamp,
+            is_fired=self.is_fired,
+            is_status=status is not None,
         )
+        self.events.append(event)
+        return event
 
     def status_event(self, as_of: int | None = None) -> OrderEvent | None:
         """Return the last change of status, or the last one that a reader `as_of` a time could know."""

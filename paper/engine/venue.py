@@ -141,12 +141,12 @@ class PaperVenue:
 
     def note(self, order: Order, status: Status | None = None) -> None:
         """Record a change of an order for the store and the streams."""
-        order.note(self.now(), status)
+        event = order.note(self.now(), status)
         open_orders = self.books[order.user].open_oids
         if order.oid in open_orders:
             open_orders.resting = None
         self.changes.orders[order.oid] = None
-        self.changes.events.append(OrderChanged(order=order, event=order.events[-1]))
+        self.changes.events.append(OrderChanged(order=order, event=event))
 
     def admit(self, order: Order) -> None:
         """Enter a new order into the log; it is never forgotten from here on."""
