@@ -5,7 +5,7 @@ Four figures, the server on one core and the client on another:
 1. `ratio`: orders answered a second (one signed action an order, durable before its answer) over the signatures that the
    same core recovers a second when it does nothing else; above it the machine's cryptography would be the limit. Every
    connection has some requests under way at a time (`--pipelined`), so that many are made durable at once; what one at a
-   time gives is printed, too. Signatures are recovered on the server's core right before and after each of ten rounds of
+   time gives is printed, too. Signatures are recovered on the server's core right before and after each of seven rounds of
    orders, and the median of the rounds counts: a core whose twin serves other guests of the host loses a third from one
    second to the next, and more of one kind of work than of the other.
 2. `p99_ms`: the 99th hundredth of an order's answer under an even load of half of what the server can with one request at a
@@ -34,7 +34,7 @@ from benchmarks.paper_server import SERVER_CORE, PaperServer, pin, recoveries_pe
 
 CLIENT_CORE = 1
 PART_OF_LIMIT = 0.5
-ROUNDS = 10
+ROUNDS = 7
 SIGNATURES = 1_000
 
 
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         _run(run_load(load, orders_of(keys, 1_000)))
         full, _ = _at_full_speed(server, load, orders_of(keys, chosen.orders))
         crowded = replace(load, pipelined=chosen.pipelined)
-        rounds = [_round(server, crowded, keys, chosen.orders // 5) for _ in range(ROUNDS)]
+        rounds = [_round(server, crowded, keys, chosen.orders * 2 // 5) for _ in range(ROUNDS)]
         refused = full.refused + sum(item.refused for item in rounds)
         even = _run(run_load(load.at(full.per_second / 2), orders_of(keys, chosen.orders // 2)))
         _print("at half of that", even)

@@ -25,6 +25,8 @@ from paper.hyperliquid.agents import Agent
 
 SCHEMA = 2
 READABLE = {1, SCHEMA}
+# A batch is tens of kilobytes long, and every page of it costs two calls of the system.
+_PRAGMAS = "pragma page_size=16384; pragma journal_mode=wal; pragma synchronous=normal;"
 _TABLES = """
 create table if not exists meta(key text primary key, body text not null);
 create table if not exists accounts(address text primary key, body blob not null);
@@ -70,7 +72,7 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         try:
             self._database = sqlite3.connect(str(path) if path else ":memory:")
-            self._database.executescript("pragma journal_mode=wal; pragma synchronous=normal;" + _TABLES)
+            self._database.executescript(_PRAGMAS + _TABLES)
         except sqlite3.Error as error:
             raise BadState(f"The state file {path} cannot be opened ({error}); give another --state.") from error
         schema = self.meta("schema") or SCHEMA
