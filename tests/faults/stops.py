@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowHandle
@@ -19,7 +19,7 @@ from domain.intents import Intent, IntentPhase
 from storage.postgres.agents import PostgresAgents
 from storage.postgres.engine import transaction
 from storage.postgres.halts import PostgresHalts
-from storage.postgres.tables import halts, intents
+from storage.postgres.tables import halts, intents, orders
 from tests.faults.patience import patiently
 from tests.faults.run import SIZES, Run
 from tests.stack.full import start_intent
@@ -226,12 +226,21 @@ async def stop_behind_a_backlog(run: Run) -> None:
     ]
     starts = asyncio.gather(*(run.start(wish) for wish in backlog))
     await asyncio.sleep(0.1)
-    asked = asyncio.get_running_loop().time()
     await run.signal(held, "close")
     await run.until(lambda: _is_closing(run, held.intent_id), 30)
-    seconds = asyncio.get_running_loop().time() - asked
-    run.notes.extend([f"the first close took {seconds:.2f} s behind a backlog"] if seconds > 2.5 else [])
+    # How long that takes is the machine's business; how many opens were let past is ours.
+    passed = await asyncio.to_thread(_sent, run, backlog)
+    if passed > len(backlog) // 3:
+        run.notes.append(f"the first close waited for {passed} of {len(backlog)} opens of a backlog")
     await starts
+
+
+def _sent(run: Run, wishes: list[Intent]) -> int:
+    """How many opens of a backlog were sent so far."""
+    named = orders.c.intent_id.in_([wish.intent_id for wish in wishes])
+    query = select(func.count()).select_from(orders).where(named, orders.c.opening, orders.c.sent_at.is_not(None))
+    with transaction(run.stack.bench.engine) as connection:
+        return connection.scalar(query) or 0
 
 
 def _is_closing(run: Run, intent_id: str) -> bool:
