@@ -78,9 +78,14 @@ class Closing:
             # Somebody else has ended it: what is held is the next owner's, and nothing of this intent works any more.
             return None
 
-    def cancel_opening(self, intent: Intent) -> None:
-        """Cancel the opening orders; raises Retryable while one has not ended."""
-        self._cancel(self._live(intent, opening=True))
+    def cancel_opening(self, intent: Intent) -> bool:
+        """Ask for the end of the opening orders, and look once at each; whether all have ended."""
+        acks = [self._cancellation.cancel(row.key) for row in self._live(intent, opening=True)]
+        return all(ack.is_terminal for ack in acks)
+
+    def has_filled(self, intent: Intent) -> bool:
+        """Whether an opening order is known to have filled."""
+        return any(row.filled_size > 0 for row in self._holdings.rows(intent.intent_id) if row.terms.is_opening)
 
     def cancel_all(self, intent: Intent) -> None:
         """Cancel every order; raises Retryable while one has not ended."""

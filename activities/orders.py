@@ -108,8 +108,10 @@ class OrderActivities:
     @beating
     @translated
     def cancel_order(self, key: OrderKey) -> OrderAck:
-        """Cancel an order and wait until it has ended."""
+        """Cancel an order and wait until it has ended; what it has filled is protected meanwhile."""
         ack = self._cancellation.cancel(key)
+        if ack.filled_size > 0:
+            self._protecting.protect_at_once(key.intent_id)
         if not ack.is_terminal:
             raise Retryable("cancel_pending", f"{key} is still {ack.state}.", retry_after=_POLL)
         return ack

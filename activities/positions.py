@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 from temporalio import activity
@@ -12,6 +13,7 @@ from activities.closing import Closing
 from activities.errors import translated
 from activities.holdings import Holdings
 from activities.protection import Protecting, wanted_triggers, was_cancelled
+from domain.errors import Retryable
 from domain.fills import Fill
 from domain.intents import Intent, IntentPhase, IntentReport
 from domain.money import Money, Quantity
@@ -26,6 +28,7 @@ from domain.watch import (
 )
 from storage.journal import Intents
 
+_SOON = timedelta(milliseconds=400)
 _NOTHING = Quantity(Decimal(0))
 
 
@@ -86,8 +89,14 @@ class PositionActivities:
     @beating
     @translated
     def cancel_opening(self, intent: Intent) -> None:
-        """Cancel the opening orders of an intent and wait until they have ended."""
-        self._closing.cancel_opening(intent)
+        """Cancel the opening orders of an intent and wait until they have ended; what has filled is protected meanwhile."""
+        have_ended = self._closing.cancel_opening(intent)
+        if self._closing.has_filled(intent):
+            self._protecting.protect_at_once(intent.intent_id)
+        if not have_ended:
+            raise Retryable(
+                "order_still_works", f"The opening order of {intent.coin} has not ended yet.", retry_after=_SOON
+            )
 
     @activity.defn
     @beating

@@ -116,18 +116,21 @@ class Sightings:
                 self._look_fully(account, seen)
         except Retryable:
             if woken:
-                self._look_for_fills(account, seen)
+                seen.woken, seen.due_at = True, self._parts.monotonic() + AGAIN
+                self.read_fills(account)
             raise
         self._count(syncs=1)
         self._parts.metrics.observe("sync_seconds", self._parts.monotonic() - started, venue=account.venue)
 
-    def _look_for_fills(self, account: AccountRef, seen: Seen) -> None:
-        """Read the fills before others may read anything: a stream said something, and what has filled needs its stop."""
-        seen.woken, seen.due_at = True, self._parts.monotonic() + AGAIN
+    def read_fills(self, account: AccountRef) -> None:
+        """Read the fills before others may read anything: what has filled needs its stop. Safe beside a look."""
         try:
-            self._count(fills=len(self._parts.sync.read_fills(account, is_urgent=True)))
+            fresh = self._parts.sync.read_fills(account, is_urgent=True)
         except HoldfastError as error:
-            _log.warning("the fills of account %s could not be read either: %s", account.account_id, error)
+            _log.warning("the fills of account %s could not be read: %s", account.account_id, error)
+            return
+        self._count(fills=len(fresh))
+        self._wake_for(account, self._by_fills(fresh))
 
     def _has_changed(self, account: AccountRef, seen: Seen) -> bool:
         if self._parts.monotonic() - seen.full_at >= FULL_EVERY.total_seconds():

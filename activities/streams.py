@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from temporalio import activity
@@ -19,6 +20,10 @@ from storage.base import Accounts
 BEAT_EVERY = 5.0
 REREAD_EVERY = 15.0
 _AT_ONCE = 4
+_URGENT_AT_ONCE = 16
+_SETTLE = 0.1
+"""Seconds that a reading of fills waits for the neighbours of the first: one trade is several fills."""
+_FILLS = frozenset({"fill", "liquidation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +41,23 @@ class StreamActivities:
 
     def __init__(self, parts: StreamParts) -> None:
         self._parts = parts
+        # Of its own: looks that wait for the venue's limits may hold every other thread.
+        self._urgent = ThreadPoolExecutor(_URGENT_AT_ONCE, thread_name_prefix="fills")
 
     @activity.defn
     async def run_shard(self, run: ShardRun) -> ShardReport:
         """Watch a shard's accounts for a while. Another may still be at it: all that is written is idempotent."""
-        return await Shard(self._parts, run).live()
+        return await Shard(self._parts, run, self._urgent).live()
 
 
 class Shard:
     """One life of a shard."""
 
-    def __init__(self, parts: StreamParts, run: ShardRun) -> None:
+    def __init__(self, parts: StreamParts, run: ShardRun, urgent: Executor) -> None:
         self._parts = parts
         self._run = run
+        self._urgent = urgent
+        self._filled: set[str] = set()
         self._sightings = parts.sightings(run)
         self._accounts: dict[str, AccountRef] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -112,6 +121,9 @@ class Shard:
                 if account is not None:
                     self._sightings.wake(account.account_id, event.kind)
                     self._stirred.set()
+                    if event.kind in _FILLS and account.account_id not in self._filled:
+                        self._filled.add(account.account_id)
+                        self._keep(self._read_fills(account))
         except HoldfastError as error:
             activity.logger.warning("no user streams, only the clock syncs: %s", error)
 
@@ -119,9 +131,21 @@ class Shard:
         for account in self._accounts.values():
             if account.account_id not in self._busy and self._sightings.due_in(account.account_id) <= 0:
                 self._busy.add(account.account_id)
-                task = asyncio.create_task(self._sync(account))
-                self._syncing.add(task)
-                task.add_done_callback(self._syncing.discard)
+                self._keep(self._sync(account))
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._syncing.add(task)
+        task.add_done_callback(self._syncing.discard)
+
+    async def _read_fills(self, account: AccountRef) -> None:
+        """Read an account's fills at once, whatever its look has to wait for."""
+        await asyncio.sleep(_SETTLE)
+        self._filled.discard(account.account_id)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._urgent, self._sightings.read_fills, account)
+        except Exception:  # noqa: BLE001 - a bug, told here: the look comes to the same
+            activity.logger.exception("the fills of account %s could not be read", account.account_id)
 
     async def _sync(self, account: AccountRef) -> None:
         try:

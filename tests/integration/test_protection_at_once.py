@@ -7,14 +7,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from activities.holdings import Holding
 from activities.positions import PositionActivities
 from domain.accounts import AccountRef, Portfolio
 from domain.approvals import ApprovalRequest, Opening
 from domain.errors import Refused
-from domain.intents import Intent, IntentPhase, Protection
-from domain.orders import LIVE_STATES, OrderKey, OrderState, TriggerKind
+from domain.intents import Intent, IntentPhase, IntentPolicy, OrderStyle, Protection
+from domain.money import Price
+from domain.orders import LIVE_STATES, OrderKey, OrderState, TimeInForce, TriggerKind
 from domain.watch import CloseOrder, FinishRequest, ProtectRequest, ReviewRequest
 from runtime.secrets import KeyRing
 from tests.integration.test_positions import opened, retried, triggers
@@ -90,6 +92,22 @@ def test_an_opening_whose_answer_is_lost_is_protected_as_soon_as_it_is_known(des
     if not opening.is_protected:
         key = OrderKey(intent_id=intent.intent_id, step="open")
         assert retried(lambda: desk.orders.resolve_order(key)).filled_size > 0
+    assert len(triggers(desk, intent)) == 1
+
+
+def test_what_has_filled_of_an_order_on_its_way_out_is_protected_meanwhile(desk: Bench) -> None:
+    mark = desk.venues.of("hyperliquid", "paper").market.mark("ETH").mark_px
+    limit = Price((mark * Decimal("0.93")).quantize(Decimal(1)))
+    policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=limit, tif=TimeInForce.GTC)
+    intent = desk.wish(desk.account("conrad"), "one", policy=policy, protection=desk.stop_at("ETH", "0.8"))
+    ack = desk.orders.open_order(request_of(intent)).ack
+    assert ack is not None
+    desk.paper.post("fill", oid=int(ack.oid), sz="0.05")
+    desk.paper.fault("cancel", "drop", match={"oid": int(ack.oid)}, count=1)
+    with pytest.raises(ApplicationError, match="has not ended yet"):
+        desk.positions.cancel_opening(intent)
+    assert len(triggers(desk, intent)) == 1
+    retried(lambda: desk.positions.cancel_opening(intent))
     assert len(triggers(desk, intent)) == 1
 
 

@@ -237,6 +237,15 @@ def test_a_fill_that_the_stream_told_of_is_read_although_the_address_is_refused_
     assert fleet.metrics.counted["sync_failures"] >= 1
 
 
+def test_a_fill_is_read_at_once_although_every_look_waits(fleet: FleetDesk) -> None:
+    """Looks wait for the venue's limits, up to five seconds, and a few of them hold every place there is."""
+    account = fleet.bench.account("jette")
+    fleet.hold_position(account, fleet.agent(account), is_synced=False)
+    fleet.tape.said = [StreamEvent(address=account.address, kind="fill")]
+    fleet.bench.paper.fault("info", "delay", rate=1.0, type="clearinghouseState", seconds=4)
+    assert run_shard(fleet, seconds=2.5).fills >= 1
+
+
 def test_a_breaker_is_not_tripped_twice(fleet: FleetDesk) -> None:
     account = fleet.bench.account("yves")
     fleet.agent(account)
