@@ -1,5 +1,6 @@
 """Prometheus metrics of a process: ours, and those of the Temporal SDK."""
 
+import errno
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar, cast
@@ -63,9 +64,16 @@ def _labelled(instrument: Instrument, labels: Mapping[str, str]) -> Instrument:
 
 def serve_metrics(port: int, *, is_fixed: bool = False) -> int:
     """Serve this process's metrics on loopback and return the port that was free."""
-    chosen = free_port(port, is_fixed=is_fixed)
-    start_http_server(chosen, addr=LOOPBACK)
-    return chosen
+    while True:
+        chosen = free_port(port, is_fixed=is_fixed)
+        try:
+            start_http_server(chosen, addr=LOOPBACK)
+        except OSError as error:
+            # Another process that starts in this moment took it between the look and the use; the next look sees that.
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return chosen
 
 
 def temporal_runtime(metrics_port: int | None) -> Runtime:

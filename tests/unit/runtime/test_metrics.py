@@ -1,6 +1,7 @@
 """Metrics are made at first use and served on loopback."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 from prometheus_client import CollectorRegistry, generate_latest
@@ -41,3 +42,16 @@ def test_threads_that_use_a_name_first_at_once_share_one_counter() -> None:
 def test_metrics_are_served_on_the_port_that_is_printed() -> None:
     port = serve_metrics(19_464)
     assert httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).status_code == 200
+
+
+def test_processes_that_start_together_serve_on_ports_of_their_own() -> None:
+    """Between the look for a free port and its use another one may take it."""
+    together = threading.Barrier(8)
+
+    def serve(_: int) -> int:
+        together.wait(10)
+        return serve_metrics(19_564)
+
+    with ThreadPoolExecutor(8) as pool:
+        ports = list(pool.map(serve, range(8)))
+    assert len(set(ports)) == 8
