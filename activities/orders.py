@@ -118,9 +118,12 @@ class OrderActivities:
 
     def _patience(self, key: OrderKey) -> timedelta:
         """Return how long to wait with the next look; an outcome that stays unknown is told, and asked for less often."""
-        row, view = self._journal.order(key), self._intents.view(key.intent_id)
-        if row is None or view is None or row.unknown_since is None or self._now() - row.unknown_since < _LONG:
+        row = self._journal.order(key)
+        if row is None or row.unknown_since is None or self._now() - row.unknown_since < _LONG:
             return _POLL
+        view = self._intents.view(key.intent_id)
+        if view is None:
+            return _LATER
         since = row.unknown_since.isoformat(timespec="seconds")
         self._notifier.tell(
             Notice(

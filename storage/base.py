@@ -145,11 +145,8 @@ class Portfolios(Protocol):
 class RiskBook(Protocol):
     """Trading days, breakers and risk decisions."""
 
-    def day(self, account_id: str, zone: str, now: datetime) -> DayRecord:
-        """Read the figures of the trading day."""
-
     def figures(self, account_id: str, zone: str, now: datetime) -> tuple[DayRecord, Breaker | None]:
-        """Read what `day` and `breaker` do, at once."""
+        """Read the figures of the trading day, and the breaker as `breaker` does, at once."""
 
     def breaker(self, account_id: str) -> Breaker | None:
         """Read the breaker that lasts longest of those that nobody has reset; it may have ended by itself."""

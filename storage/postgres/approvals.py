@@ -14,7 +14,7 @@ from domain.accounts import AccountRef, Portfolio
 from domain.days import Breaker, DayRecord
 from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
 from domain.money import Money
-from domain.orders import ApprovedOrder, OrderKey, Side
+from domain.orders import LIVE_STATES, ApprovedOrder, OrderKey, Side
 from domain.risk import ReservedExposure, RiskDecision
 from storage.desk import Standing
 from storage.postgres.engine import load, transaction
@@ -26,6 +26,7 @@ from storage.postgres.tables import intents, orders, risk_decisions
 
 # The desk's statements are few, and made once: everybody who trades on the account waits for them.
 _LOCK = text("select 1 from accounts where id = :account for update")
+_LIVE = [state.value for state in LIVE_STATES]
 _END = select(intents.c.opens, intents.c.phase, intents.c.reason_code, intents.c.reason)
 _STANDING = text(
     "select clock_timestamp() as at, p.body, p.synced_at, h.scope, h.reason,"  # noqa: S608 - what is put in is a constant
@@ -36,7 +37,7 @@ _STANDING = text(
 # A fill that is not two seconds older than a sync may be missing in it, so its order still counts as reserved.
 _RESERVED = text(
     "select intent_id, instrument, side, reserved from orders where account_id = :account and opening and"
-    " (state in ('APPROVED', 'SENDING', 'UNKNOWN', 'WORKING') or (state = 'DONE' and filled_size > 0 and resolved_at >"
+    " (state = any(:live) or (state = 'DONE' and filled_size > 0 and resolved_at >"
     "   (select synced_at from portfolios where account_id = :account) - interval '2 seconds'))"
 )
 
@@ -83,7 +84,8 @@ class PostgresDesk:
 
     def over(self, intent_id: str) -> tuple[str, str] | None:
         """Why no further opening step may be approved: it was forbidden, or the intent is shown as ended."""
-        row = self._connection.execute(_END.where(intents.c.id == intent_id)).one()
+        # Locked against an end that comes between this and the reservation: it then finds the reserved row, and waits for its end.
+        row = self._connection.execute(_END.where(intents.c.id == intent_id).with_for_update(key_share=True)).one()
         if not row.opens:
             return "cancelled", "Cancelled before it was approved."
         return (row.reason_code or "intent_ended", row.reason) if IntentPhase(row.phase) in TERMINAL_PHASES else None
@@ -109,7 +111,7 @@ class PostgresDesk:
             ReservedExposure(
                 intent_id=row.intent_id, coin=row.instrument, side=Side(row.side), notional=Money(row.reserved)
             )
-            for row in self._connection.execute(_RESERVED, self._asked)
+            for row in self._connection.execute(_RESERVED, self._asked | {"live": _LIVE})
         )
 
     def figures(self, zone: str, now: datetime) -> tuple[DayRecord, Breaker | None]:

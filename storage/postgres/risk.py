@@ -40,13 +40,8 @@ _FIGURES = text(
 )
 
 
-def read_day(connection: Connection, account_id: str, zone: str, now: datetime) -> DayRecord:
-    """Read the figures of the trading day that `now` belongs to; the first reading fixes its start equity."""
-    return read_figures(connection, account_id, zone, now)[0]
-
-
 def read_figures(connection: Connection, account_id: str, zone: str, now: datetime) -> tuple[DayRecord, Breaker | None]:
-    """Read the trading day as `read_day` does, and the breaker as `read_breaker` does, in one statement."""
+    """Read the trading day that `now` belongs to, whose first reading fixes its start equity, and the breaker, in one statement."""
     start, day = day_start(now, zone), trading_day(now, zone)
     asked = {"account": account_id, "zone": zone, "day": day, "start": start, "since": start, "depth": _STREAK_DEPTH}
     row = connection.execute(_FIGURES, asked).one()
@@ -75,11 +70,6 @@ class PostgresRiskBook:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-
-    def day(self, account_id: str, zone: str, now: datetime) -> DayRecord:
-        """Read the figures of the trading day."""
-        with transaction(self._engine) as connection:
-            return read_day(connection, account_id, zone, now)
 
     def figures(self, account_id: str, zone: str, now: datetime) -> tuple[DayRecord, Breaker | None]:
         """Read the figures of the trading day and the newest breaker that was not reset."""

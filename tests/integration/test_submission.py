@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -257,6 +257,18 @@ def test_an_attempt_that_wakes_after_the_end_of_its_intent_is_approved_nothing(d
     approval = desk.approvals.approve(late)
     assert (approval.order, approval.code) == (None, "owner_gone")
     assert desk.books.intents.owner(wish.account_id, "ETH") == ""
+
+
+def test_an_intent_does_not_end_between_the_look_at_it_and_the_reservation_for_it(desk: Bench) -> None:
+    """An approval may stand still between its two lines, and the end of its intent come just then."""
+    account = desk.account("minna")
+    wish = desk.wish(account, "one")
+    desk.books.intents.register(wish)
+    with ThreadPoolExecutor(1) as pool, PostgresApprovals(desk.engine).desk(account) as held:
+        assert held.over(wish.intent_id) is None
+        ending = pool.submit(desk.books.intents.finish, wish, IntentPhase.CANCELLED, code="", reason="")
+        assert not wait([ending], timeout=1).done
+        held.note_phase(wish.intent_id, IntentPhase.APPROVED)
 
 
 def test_a_refusal_is_repeated_to_an_attempt_whose_answer_was_lost(desk: Bench) -> None:

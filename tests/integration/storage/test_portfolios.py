@@ -19,7 +19,7 @@ from storage.postgres.decisions import PostgresDiary
 from storage.postgres.engine import transaction
 from storage.postgres.portfolios import PostgresPortfolios
 from storage.postgres.reconciliation import PostgresReconciliations
-from storage.postgres.risk import PostgresRiskBook, read_breaker, read_day
+from storage.postgres.risk import PostgresRiskBook, read_breaker
 from storage.records import Transfer
 from tests.integration.storage.conftest import (
     NOW,
@@ -50,8 +50,7 @@ def decision_of(account: AccountRef, cycle: int, note: str = "held") -> Decision
 
 
 def day(db: Engine, account: AccountRef, *, zone: str = "UTC", now: datetime = NOW) -> DayRecord:
-    with transaction(db) as connection:
-        return read_day(connection, account.account_id, zone, now)
+    return PostgresRiskBook(db).figures(account.account_id, zone, now)[0]
 
 
 def test_the_first_record_of_a_cycle_wins(db: Engine, account: AccountRef):
