@@ -45,6 +45,8 @@ class Arena:
     temporal_proxies: list[Proxy]
     client: Client | None = None
     places: dict[str, asyncio.Lock] = field(default_factory=dict)
+    put_back: dict[str, float] = field(default_factory=dict)
+    """When a price that a run had moved was put back, by venue and coin."""
     keeper: asyncio.Task[None] | None = None
     accounts: dict[str, list[AccountRef]] = field(default_factory=dict)
     restarts: int = 0

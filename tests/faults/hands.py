@@ -23,7 +23,7 @@ async def trade(run: Run, coin: str, side: Side, size: Decimal, **more: Any) -> 
 async def move_price(run: Run, coin: str, fraction: str) -> None:
     """Jump the price of a coin to a fraction of its mark; it jumps back when the run is wound down."""
     mark = run.site.mark(coin)
-    run.undo.append(lambda: run.paper.post("price", coin=coin, px=str(mark)))
+    run.undo.append(lambda: run.put_back(coin, mark))
     px = (mark * Decimal(fraction)).quantize(Decimal("0.1"))
     await asyncio.to_thread(lambda: run.paper.post("price", coin=coin, px=str(px)))
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -43,6 +44,8 @@ SIZES = {"BTC": Decimal("0.002"), "ETH": Decimal("0.02"), "SOL": Decimal("0.5")}
 """What any case trades at any time, beside any other."""
 PRIVATE = {"HYPE": Decimal(2), "BNB": Decimal("0.1")}
 """What only one run at a venue trades at a time: its book is frozen, or its price jumps."""
+SNAPSHOT_LIVES = 9.0
+"""Seconds until no worker tells a price that has changed since: its snapshots live eight when requests are scarce."""
 _TERMINAL = ("CLOSED", "CANCELLED", "REFUSED", "EXPIRED", "FAILED")
 _RPC = timedelta(seconds=20)
 
@@ -98,8 +101,17 @@ class Run:
         return self.stack.bench.stop_at(coin, fraction, self.account.venue)
 
     async def alone_on(self, coin: str) -> None:
-        """Have a coin of this venue to this run alone until it has been judged."""
-        await self.coins.enter_async_context(self.arena.place(f"{self.account.venue} {coin}"))
+        """Have a coin of this venue to this run alone until it has been judged, at prices that all workers have seen."""
+        name = f"{self.account.venue} {coin}"
+        await self.coins.enter_async_context(self.arena.place(name))
+        since = time.monotonic() - self.arena.put_back.get(name, 0)
+        # What another run moved and put back is still told by a worker's snapshot: a stop would be refused by the old price.
+        await asyncio.sleep(max(0.0, SNAPSHOT_LIVES - since))
+
+    def put_back(self, coin: str, px: Decimal) -> None:
+        """Put the price of a coin back to where it was before this run moved it."""
+        self.paper.post("price", coin=coin, px=str(px))
+        self.arena.put_back[f"{self.account.venue} {coin}"] = time.monotonic()
 
     async def start(self, wish: Intent) -> Intent:
         """Start the workflow of an intent, however often that takes."""
@@ -136,10 +148,10 @@ class Run:
             while not await asyncio.to_thread(holds):
                 await asyncio.sleep(0.1)
 
-    def aim(self, wish: Intent, fault: str, *, step: str = "open", on: str = "exchange", **more: Any) -> None:
-        """Aim a fault of the venue at one step of an intent."""
+    def aim(self, wish: Intent, fault: str, *, step: str = "open", on: str = "exchange", **more: Any) -> int:
+        """Aim a fault of the venue at one step of an intent; returns its number."""
         cloid = self.site.name(OrderKey(intent_id=wish.intent_id, step=step))
-        self.paper.fault(on, fault, match={"cloid": cloid}, rate=1, **{"count": 1, **more})
+        return self.paper.fault(on, fault, match={"cloid": cloid}, rate=1, **{"count": 1, **more})
 
     @asynccontextmanager
     async def order_at(self, place: str, order: str, wish: Intent, step: str = "open") -> AsyncIterator[Path]:

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 
-from domain.intents import IntentPhase
+from domain.intents import Intent, IntentPhase
 from tests.faults.proxy import Proxy
 from tests.faults.run import SIZES, Run
 
@@ -69,9 +69,10 @@ async def _cut(run: Run, proxies: list[Proxy]) -> None:
 
 
 async def venue_stands_still(run: Run) -> None:
-    """Case 34: the venue stands still with orders on their way, then goes on; closes of the same account do not wait for them.
+    """Case 34: the venue stands still with an order on its way, then goes on; closes of the same account do not wait for it.
 
-    It refuses everything meanwhile, or it holds what it is sent, longer than anybody waits for an answer.
+    It refuses everything meanwhile; or it holds what it is sent for longer than anybody waits for an answer; or the wire breaks
+    while it holds the order, which it executes in time for its deadline, after the first looks have not found it.
     """
     held, earlier = [await run.start(run.wish(coin=coin)) for coin in ("BTC", "ETH")]
     await run.opens(held)
@@ -79,18 +80,42 @@ async def venue_stands_still(run: Run) -> None:
     await run.opens(earlier)
     await run.signal(earlier, "close")
     await run.reach(earlier, IntentPhase.CLOSED)
+    caught = run.wish(coin="ETH")
+    await run.rng.choice((_refuses, _holds, _loses_the_wire))(run, held, caught)
+    await run.reach(held, IntentPhase.CLOSED)
+    await run.reach(caught, IntentPhase.PROTECTED)
+
+
+async def _refuses(run: Run, held: Intent, caught: Intent) -> None:
+    since = time.time()
     run.undo.append(lambda: run.paper.post("settings", halted=False))
-    since, seconds = time.time(), run.rng.uniform(5, 9) if run.rng.random() < 0.6 else 0.0
-    if seconds:
-        still = run.paper.fault("exchange", "delay", seconds=seconds)
-        run.undo.append(lambda: run.paper.lift(still))
-    else:
-        await asyncio.to_thread(lambda: run.paper.post("settings", halted=True))
-    caught = await run.start(run.wish(coin="ETH"))
+    await asyncio.to_thread(lambda: run.paper.post("settings", halted=True))
+    await _close_meanwhile(run, held, caught)
+    await asyncio.to_thread(run.undo.pop())
+    run.unreachable = ((since * 1000, time.time() * 1000),)
+
+
+async def _holds(run: Run, held: Intent, caught: Intent) -> None:
+    since, seconds = time.time(), run.rng.uniform(5, 9)
+    still = run.paper.fault("exchange", "delay", seconds=seconds)
+    run.undo.append(lambda: run.paper.lift(still))
+    await _close_meanwhile(run, held, caught)
+    await asyncio.to_thread(run.undo.pop())
+    run.unreachable = ((since * 1000, (time.time() + seconds) * 1000),)
+
+
+async def _close_meanwhile(run: Run, held: Intent, caught: Intent) -> None:
+    await run.start(caught)
     await asyncio.sleep(run.rng.uniform(0, 2))
     await run.signal(held, "close")
     await asyncio.sleep(run.rng.uniform(1, 6))
-    await asyncio.to_thread(run.undo.pop())
-    run.unreachable = ((since * 1000, (time.time() + seconds) * 1000),)
-    await run.reach(held, IntentPhase.CLOSED)
-    await run.reach(caught, IntentPhase.PROTECTED)
+
+
+async def _loses_the_wire(run: Run, held: Intent, caught: Intent) -> None:
+    still = run.aim(caught, "delay", seconds=run.rng.uniform(1, 1.7))
+    await run.start(caught)
+    await run.until(lambda: run.paper.hits(still), 30)
+    for proxy in run.arena.venue_proxies[run.site.venue]:
+        await asyncio.to_thread(proxy.cut)
+        proxy.heal()
+    await run.signal(held, "close")
