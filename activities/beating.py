@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextvars
 import functools
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from temporalio import activity
@@ -17,13 +19,22 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _EVERY_SECONDS = 1.0
+_SHORTEST_REST = 0.05
+
+
+@dataclass
+class _Beat:
+    """One activity that is under way, and when it has to beat next (monotonic seconds)."""
+
+    context: contextvars.Context
+    due: float
 
 
 class Pulse:
-    """Beats for every activity that is inside it."""
+    """Beats for every activity that is inside it, first when that has taken a while: each beat is a write of the server's."""
 
     def __init__(self) -> None:
-        self._inside: dict[int, contextvars.Context] = {}
+        self._inside: dict[int, _Beat] = {}
         self._lock = threading.Lock()
         self._some = threading.Event()
         self._thread: threading.Thread | None = None
@@ -32,7 +43,7 @@ class Pulse:
         """Begin to beat for the activity of this thread."""
         context = contextvars.copy_context()
         with self._lock:
-            self._inside[id(context)] = context
+            self._inside[id(context)] = _Beat(context, time.monotonic() + _EVERY_SECONDS)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._beat, name="pulse", daemon=True)
                 self._thread.start()
@@ -50,14 +61,26 @@ class Pulse:
         rest = threading.Event()
         while True:
             self._some.wait()
-            rest.wait(_EVERY_SECONDS)
-            with self._lock:
-                contexts = list(self._inside.values())
-            for context in contexts:
+            rest.wait(self._rest())
+            for context in self._due():
                 try:
                     context.run(activity.heartbeat)
                 except Exception:  # noqa: BLE001, S112 - it has just ended, or its worker is shutting down
                     continue
+
+    def _rest(self) -> float:
+        """Return the seconds until the next one is due."""
+        with self._lock:
+            due = min((beat.due for beat in self._inside.values()), default=0.0)
+        return max(due - time.monotonic(), _SHORTEST_REST)
+
+    def _due(self) -> list[contextvars.Context]:
+        now = time.monotonic()
+        with self._lock:
+            due = [beat for beat in self._inside.values() if beat.due <= now]
+            for beat in due:
+                beat.due = now + _EVERY_SECONDS
+        return [beat.context for beat in due]
 
 
 _PULSE = Pulse()

@@ -15,7 +15,6 @@ from activities.risk import Breakers
 from activities.syncing import AccountSync
 from domain.accounts import AccountRef, Portfolio
 from domain.errors import HoldfastError, Retryable
-from domain.fills import Fill
 from domain.orders import OrderState
 from domain.supervision import ShardReport, ShardRun
 from storage.base import Portfolios, Reconciliations
@@ -38,8 +37,13 @@ FULL_EVERY = timedelta(minutes=5)
 STRETCHED = timedelta(minutes=5)
 AGAIN = 5.0
 """Seconds until a look that a stream asked for and that failed is repeated: by the clock alone it would be half a minute."""
+FILLS = frozenset({"fill", "liquidation"})
+"""Events after which fills are read at once, in a thread of their own."""
 _SETTLE = 0.3
 """Seconds that a wake-up waits for its neighbours: one trade is several events."""
+_SETTLE_FILLS = 1.0
+"""The same after a fill. What is urgent about it has been done by then, and an account that trades ten coins at once was looked at
+and reconciled three times a second."""
 
 _log = logging.getLogger(__name__)
 
@@ -62,11 +66,12 @@ class SightingParts:
 
 @dataclass
 class Seen:
-    """What is known of one account. Times are monotonic seconds."""
+    """What is known of one account; times are monotonic seconds. `filled`: the look that is due tells of fills read before it."""
 
     due_at: float = 0.0
     full_at: float = 0.0
     woken: bool = True
+    filled: bool = False
     is_exposed: bool = True
     positions: dict[str, Decimal] = field(default_factory=dict)
     equity: Decimal = Decimal(0)
@@ -97,7 +102,7 @@ class Sightings:
         seen = self._seen.get(account_id)
         if seen is not None and not seen.woken:
             seen.woken = True
-            seen.due_at = self._parts.monotonic() + _SETTLE
+            seen.due_at = self._parts.monotonic() + (_SETTLE_FILLS if kind in FILLS else _SETTLE)
             self._parts.metrics.count("stream_wakes", kind=kind)
 
     def due_in(self, account_id: str) -> float:
@@ -107,15 +112,19 @@ class Sightings:
     def look(self, account: AccountRef) -> None:
         """Look once: the summary, and everything when it changed, an order works or a stream spoke."""
         seen = self._seen.setdefault(account.account_id, Seen())
-        woken, seen.woken = seen.woken, False
+        with self._lock:
+            woken, filled = seen.woken, seen.filled
+            seen.woken = seen.filled = False
         # Set first: a look that fails is repeated by the clock and not at once.
         seen.due_at = self._parts.monotonic() + self._interval(seen).total_seconds()
         started = self._parts.monotonic()
         try:
-            if woken or self._has_changed(account, seen):
-                self._look_fully(account, seen)
-        except Retryable:
-            if woken:
+            if woken or filled or self._has_changed(account, seen):
+                self._look_fully(account, seen, filled=filled)
+        except Exception as error:
+            with self._lock:
+                seen.filled = seen.filled or filled
+            if woken and isinstance(error, Retryable):
                 seen.woken, seen.due_at = True, self._parts.monotonic() + AGAIN
                 self.read_fills(account)
             raise
@@ -130,7 +139,17 @@ class Sightings:
             _log.warning("the fills of account %s could not be read: %s", account.account_id, error)
             return
         self._count(fills=len(fresh))
-        self._wake_for(account, self._by_fills(fresh))
+        if fresh and not self._is_left_to_look(account.account_id):
+            self._wake_for(account, ("fill",))
+
+    def _is_left_to_look(self, account_id: str) -> bool:
+        """Leave it to the look that is due to tell of fills: each word starts a reconciliation."""
+        with self._lock:
+            seen = self._seen.get(account_id)
+            if seen is None or not seen.woken:
+                return False
+            seen.filled = True
+            return True
 
     def _has_changed(self, account: AccountRef, seen: Seen) -> bool:
         if self._parts.monotonic() - seen.full_at >= FULL_EVERY.total_seconds():
@@ -144,13 +163,13 @@ class Sightings:
         self._wake_for(account, self._by_the_clock(account, seen, summary))
         return False
 
-    def _look_fully(self, account: AccountRef, seen: Seen) -> None:
+    def _look_fully(self, account: AccountRef, seen: Seen, *, filled: bool) -> None:
         portfolio, fresh = self._parts.sync.sync_all(account)
         ledger = self._parts.books.ledger(account.account_id)
         self._tell_of_missing_triggers(ledger, portfolio)
         seen.full_at = self._parts.monotonic()
         reasons = (
-            *self._by_fills(fresh),
+            *(("fill",) if fresh or filled else ()),
             *self._by_difference(ledger, seen, portfolio),
             *self._by_the_clock(account, seen, portfolio),
         )
@@ -180,9 +199,6 @@ class Sightings:
         newest = self._parts.portfolios.newest(account.account_id)
         orders = newest.portfolio.orders if newest is not None else ()
         self._parts.portfolios.save(account, replace(summary, orders=orders))
-
-    def _by_fills(self, fresh: tuple[Fill, ...]) -> tuple[str, ...]:
-        return ("fill",) if fresh else ()
 
     def _by_difference(self, ledger: Ledger, seen: Seen, portfolio: Portfolio) -> tuple[str, ...]:
         """Compare the venue's positions with the sum of the fills; only a change of the difference wakes."""

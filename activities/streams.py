@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.ports import Metrics, Streams
-from activities.sightings import Sightings
+from activities.sightings import FILLS, Sightings
 from domain.accounts import AccountRef
 from domain.errors import HoldfastError
 from domain.supervision import ShardReport, ShardRun
@@ -23,7 +23,6 @@ _AT_ONCE = 4
 _URGENT_AT_ONCE = 16
 _SETTLE = 0.1
 """Seconds that a reading of fills waits for the neighbours of the first: one trade is several fills."""
-_FILLS = frozenset({"fill", "liquidation"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +120,7 @@ class Shard:
                 if account is not None:
                     self._sightings.wake(account.account_id, event.kind)
                     self._stirred.set()
-                    if event.kind in _FILLS and account.account_id not in self._filled:
+                    if event.kind in FILLS and account.account_id not in self._filled:
                         self._filled.add(account.account_id)
                         self._keep(self._read_fills(account))
         except HoldfastError as error:

@@ -85,6 +85,8 @@ class Tape:
     """User streams that yield what is put on them."""
 
     said: list[StreamEvent] = field(default_factory=list)
+    pause: float = 0.0
+    before: Callable[[StreamEvent], None] = lambda _: None
 
     def of(self, venue: str, network: str) -> Tape:
         """The stream of a venue."""
@@ -94,7 +96,9 @@ class Tape:
         """Yield what was said, after the accounts were looked at once."""
         await asyncio.sleep(1)
         for event in self.said:
+            await asyncio.to_thread(self.before, event)
             yield event
+            await asyncio.sleep(self.pause)
 
 
 class Counts:

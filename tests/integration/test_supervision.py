@@ -196,8 +196,29 @@ def test_a_stream_event_makes_a_shard_look_soon(fleet: FleetDesk) -> None:
 def test_a_shard_that_sleeps_looks_as_soon_as_its_stream_speaks(fleet: FleetDesk) -> None:
     account = fleet.bench.account("hugh")
     assert run_shard(fleet, every=60).syncs == 1
-    fleet.tape.said = [StreamEvent(address=account.address, kind="fill")]
+    fleet.tape.said = [StreamEvent(address=account.address, kind="order")]
     assert run_shard(fleet, every=60).syncs == 2
+
+
+def test_fills_of_one_second_are_read_at_once_and_lead_to_one_look_and_one_word(fleet: FleetDesk) -> None:
+    """Each word starts a reconciliation, and an account may trade ten coins in a second."""
+    account = fleet.bench.account("hans")
+    coins = ("ETH", "BTC", "SOL")
+    seen: list[int] = []
+
+    def trade(_: StreamEvent) -> None:
+        seen.append(len(fleet.rows("select 1 from fills")))
+        fleet.bench.paper.post("trade", user=account.address, coin=coins[len(seen) - 1], side="buy", sz="0.5")
+
+    fleet.tape.before = trade
+    fleet.tape.said = [StreamEvent(address=account.address, kind="fill")] * len(coins)
+    fleet.tape.pause = 0.35
+    report = run_shard(fleet, seconds=4, every=60)
+    assert report.fills >= len(coins)
+    assert seen[-1] >= 1
+    assert report.syncs == 2
+    told = [reason for _, reason in fleet.workflows.woken if "fill" in reason]
+    assert len(told) == 1, fleet.workflows.woken
 
 
 def test_the_owner_is_told_to_look_when_somebody_has_cancelled_its_stop(fleet: FleetDesk) -> None:
