@@ -66,7 +66,7 @@ class Submission:
             return self._resolution.look(row)
         self._reached("after_read_row", row.client_id)
         venue = self._venues.of(row.account.venue, row.account.network)
-        self._prepare(venue, order, row, leverage)
+        newly_set = self._prepare(venue, order, row, leverage)
         venue_now = self._clock.now(venue, row.account)
         if order.terms.is_opening and venue_now >= order.not_after:
             # An estimate gives no order up: the venue's clock may have been set right since.
@@ -74,22 +74,28 @@ class Submission:
         if order.terms.is_opening and venue_now >= order.not_after:
             self._journal.stop(order.key)
             return OrderAck(key=order.key, state=row.state, code="too_late", reason="The decision grew too old.")
-        request = self._write_ahead(venue, order, row, venue_now)
+        request = self._write_ahead(venue, order, row, venue_now, newly_set)
         if request is None:
             return self._resolution.look(self._must(order.key))
         return self._send(venue, order, row, *request)
 
-    def _prepare(self, venue: Venue, order: ApprovedOrder, row: OrderRow, leverage: tuple[int, bool] | None) -> None:
-        """Do everything that may wait before the claim: after it, nothing waits."""
+    def _prepare(
+        self, venue: Venue, order: ApprovedOrder, row: OrderRow, leverage: tuple[int, bool] | None
+    ) -> tuple[int, bool] | None:
+        """Do everything that may wait before the claim: after it, nothing waits. Returns the leverage where it was set."""
         venue.trading.wait_for_budget(is_urgent=not order.terms.is_opening)
         self._keys.make_ready(row.account.account_id)
-        if order.terms.is_opening:
-            self._set_leverage(venue, order, row, leverage)
+        return self._set_leverage(venue, order, row, leverage) if order.terms.is_opening else None
 
     def _write_ahead(
-        self, venue: Venue, order: ApprovedOrder, row: OrderRow, venue_now: datetime
+        self,
+        venue: Venue,
+        order: ApprovedOrder,
+        row: OrderRow,
+        venue_now: datetime,
+        leverage: tuple[int, bool] | None,
     ) -> tuple[SignedRequest, SendClaim] | None:
-        """Claim the row with a signed request, or return None when it is no longer ours to send."""
+        """Claim the row with a signed request, or return None when it is no longer ours to send; notes a leverage just set."""
         can_do = venue.trading.capabilities
         deadline = venue_now + can_do.default_deadline
         with self._journal.write_ahead(
@@ -108,7 +114,7 @@ class Submission:
                 expires_at=ahead.claim.expires_at,
             )
             self._reached("before_write_ahead", row.client_id)
-            claimed = ahead.commit_sending(request.digest, request.expires_at)
+            claimed = ahead.commit_sending(request.digest, request.expires_at, leverage=leverage)
         return (request, ahead.claim) if claimed else None
 
     def _send(
@@ -142,14 +148,19 @@ class Submission:
         except HoldfastError:
             return row.ack
 
-    def _set_leverage(self, venue: Venue, order: ApprovedOrder, row: OrderRow, known: tuple[int, bool] | None) -> None:
-        """Bring the leverage of a coin to what was approved, before the claim. It moves no money and may be repeated."""
+    def _set_leverage(
+        self, venue: Venue, order: ApprovedOrder, row: OrderRow, known: tuple[int, bool] | None
+    ) -> tuple[int, bool] | None:
+        """Bring the leverage of a coin to what was approved, before the claim, and return it unless it was known to be that.
+
+        It moves no money and may be repeated: noted with the claim, it is set once more where that does not come to be.
+        """
         wanted = (order.leverage, not order.instrument.only_isolated)
         if known == wanted:
-            return
+            return None
         # Setting is one request of weight 1, reading first would be a second one of 20.
         self._send_leverage(venue, order, row, is_cross=wanted[1])
-        self._journal.note_leverage(row.account.account_id, order.terms.coin, leverage=wanted[0], is_cross=wanted[1])
+        return wanted
 
     def _send_leverage(self, venue: Venue, order: ApprovedOrder, row: OrderRow, *, is_cross: bool) -> None:
         venue_now = self._clock.now(venue, row.account)

@@ -87,10 +87,11 @@ class WriteAhead(Protocol):
 
     claim: SendClaim
 
-    def commit_sending(self, request_hash: str, dies_at: datetime) -> bool:
+    def commit_sending(self, request_hash: str, dies_at: datetime, *, leverage: tuple[int, bool] | None = None) -> bool:
         """Move the row APPROVED -> SENDING with the claim and the hash; False when the row is not APPROVED any more.
 
-        `dies_at` is when the venue can admit the request no longer, where that is later than the claim's deadline.
+        `dies_at` is when the venue can admit the request no longer, where that is later than the claim's deadline. `leverage` and
+        whether it is cross are remembered of the coin in the same commit.
         """
 
 

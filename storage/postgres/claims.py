@@ -25,12 +25,19 @@ _DRAW = text(
     " (select id from signers where account_id = :account and retired_at is null order by created_at desc limit 1)"
     " returning s.id, s.account_id, s.address, s.valid_until, s.last_nonce, a.user_id"
 )
-_HEAD = text(
-    "select o.account_id, o.opening, a.venue,"
+# The same for the account of a step, with what speaks for and against sending it.
+_DRAW_FOR = text(
+    "with head as (select o.account_id, o.opening, a.venue, a.user_id,"
     " case when e.epoch is not null then e.confirmed_by is not null end as confirmed, e.asserted_at is not null as asserted,"
     " a.created_at >= e.seen_at as is_new, p.synced_at - e.seen_at as looked_after, o.approved_at >= e.seen_at as approved"
     " from orders o join accounts a on a.id = o.account_id left join portfolios p on p.account_id = a.id"
-    " left join epochs e on e.epoch = :epoch where o.intent_id = :intent and o.leg = :leg and o.step = :step"
+    " left join epochs e on e.epoch = :epoch where o.intent_id = :intent and o.leg = :leg and o.step = :step),"
+    " drawn as (update signers s set last_nonce ="
+    "  greatest((extract(epoch from clock_timestamp()) * 1000)::bigint, s.last_nonce + 1)"
+    "  from head h where s.account_id = h.account_id and s.retired_at is null and s.id ="
+    "  (select id from signers where account_id = h.account_id and retired_at is null order by created_at desc limit 1)"
+    "  returning s.id, s.address, s.valid_until, s.last_nonce)"
+    " select h.*, d.* from head h left join drawn d on true"
 )
 
 
@@ -59,21 +66,26 @@ class Claims:
     ) -> Claim:
         """Lock the account's signer and draw its next nonce in milliseconds."""
         row = connection.execute(_DRAW, {"account": account_id}).one_or_none()
-        if row is None:
-            raise Misconfigured(
-                "signer_missing", "The account has no agent key.", action="Add one with `holdfast account key`."
-            )
-        nonce = int(row.last_nonce)
-        if nonce > venue_now.timestamp() * 1000 + max_lead_seconds * 1000:
-            # A nonce far ahead would poison the signer: every later one has to be higher still. The caller rolls this one back.
-            raise Retryable(
-                "nonce_ahead",
-                "The next nonce lies beyond the venue's time.",
-                action="Check the clock of the database host; rotate the agent key if its last nonce is in the future.",
-                retry_after=timedelta(seconds=1),
-            )
-        claim = SendClaim(signer=_signer(row), nonce=nonce, expires_at=expires_at, token=secrets.token_hex(16))
-        return Claim(send=claim, epoch=current_epoch(connection))
+        return _claim(connection, row, expires_at, venue_now, max_lead_seconds)
+
+    def draw_for(
+        self,
+        connection: Connection,
+        key: OrderKey,
+        *,
+        expires_at: datetime,
+        venue_now: datetime,
+        max_lead_seconds: int,
+    ) -> Claim:
+        """Lock the signer of a step that is to be sent and draw its next nonce.
+
+        Refuses an opening step while an earlier epoch of the database may have sent something unseen. An order approved in an
+        earlier epoch is never sent: its SENDING may have been lost with that epoch.
+        """
+        asked = {"epoch": current_epoch(connection), "intent": key.intent_id, "leg": key.leg, "step": key.step}
+        row = connection.execute(_DRAW_FOR, asked).one()
+        self._require_cleared(row)
+        return _claim(connection, row if row.id is not None else None, expires_at, venue_now, max_lead_seconds)
 
     def signer(self, connection: Connection, signer_id: str) -> Signer:
         """Read a signer."""
@@ -85,14 +97,8 @@ class Claims:
             ).one()
         )
 
-    def account_of(self, connection: Connection, key: OrderKey) -> str:
-        """Return the account of a step that is to be sent.
-
-        Refuses an opening one while an earlier epoch of the database may have sent something unseen. An order approved in an
-        earlier epoch is never sent: its SENDING may have been lost with that epoch.
-        """
-        asked = {"epoch": current_epoch(connection), "intent": key.intent_id, "leg": key.leg, "step": key.step}
-        row = connection.execute(_HEAD, asked).one()
+    def _require_cleared(self, row: Row[Any]) -> None:
+        """Refuse an opening step whose epoch is not cleared; what was drawn for it is rolled back."""
         open_ = row.confirmed and row.asserted and row.approved and self._was_looked_at(row)
         if row.opening and not open_:
             if row.confirmed is False:
@@ -100,7 +106,6 @@ class Claims:
             else:
                 reason, action = "The database has just started: the venue is looked at first.", ""
             raise Retryable("epoch_closed", reason, action=action, retry_after=timedelta(seconds=1))
-        return str(row.account_id)
 
     def _was_looked_at(self, row: Row[Any]) -> bool:
         """Whether the account was read after all that an earlier epoch had sent was visible."""
@@ -108,6 +113,26 @@ class Claims:
             return True
         wait = self._epoch_waits.get(row.venue)
         return wait is not None and row.looked_after is not None and bool(row.looked_after >= wait)
+
+
+def _claim(
+    connection: Connection, row: Row[Any] | None, expires_at: datetime, venue_now: datetime, max_lead_seconds: int
+) -> Claim:
+    if row is None:
+        raise Misconfigured(
+            "signer_missing", "The account has no agent key.", action="Add one with `holdfast account key`."
+        )
+    nonce = int(row.last_nonce)
+    if nonce > venue_now.timestamp() * 1000 + max_lead_seconds * 1000:
+        # A nonce far ahead would poison the signer: every later one has to be higher still. The caller rolls this one back.
+        raise Retryable(
+            "nonce_ahead",
+            "The next nonce lies beyond the venue's time.",
+            action="Check the clock of the database host; rotate the agent key if its last nonce is in the future.",
+            retry_after=timedelta(seconds=1),
+        )
+    claim = SendClaim(signer=_signer(row), nonce=nonce, expires_at=expires_at, token=secrets.token_hex(16))
+    return Claim(send=claim, epoch=current_epoch(connection))
 
 
 def _signer(row: Row[Any]) -> Signer:

@@ -60,6 +60,8 @@ def engine(
         max_overflow=max_overflow,
         pool_timeout=pool_wait.total_seconds(),
         pool_pre_ping=False,
+        # Prepared statements and the server's caches belong to a connection: the one used last has most of them.
+        pool_use_lifo=True,
         # Without it the rowcount of an INSERT is -1, and "was it new?" is always answered with no.
         execution_options={"preserve_rowcount": True},
         connect_args={"options": options, "connect_timeout": int(CONNECT_TIMEOUT.total_seconds())},
@@ -93,11 +95,31 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         commit(connection)
 
 
+@contextmanager
+def alone(engine: Engine) -> Iterator[Connection]:
+    """Run one statement, which commits by itself: a BEGIN and a COMMIT of their own are two more ways to the database and back."""
+    with translated_errors(), engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        warnings = _warnings(connection)
+        yield connection
+        _require_confirmed(warnings)
+
+
 def commit(connection: Connection) -> None:
     """Commit, and refuse a commit that the standby did not confirm."""
-    warnings: list[str] = connection.info.setdefault(_COMMIT_WARNINGS, [])
-    warnings.clear()
+    warnings = _warnings(connection)
     connection.commit()
+    _require_confirmed(warnings)
+
+
+def _warnings(connection: Connection) -> list[str]:
+    """Return the list that the warnings of a connection's commits are kept in, emptied."""
+    kept: list[str] = connection.info.setdefault(_COMMIT_WARNINGS, [])
+    kept.clear()
+    return kept
+
+
+def _require_confirmed(warnings: list[str]) -> None:
     if warnings:
         # Committed here, perhaps lost by a failover: to the caller it has not happened.
         raise Retryable("commit_unconfirmed", f"The commit was not confirmed: {warnings[0]}.", retry_after=_RETRY)
@@ -122,6 +144,10 @@ def translated_errors() -> Iterator[None]:
         if found is None:
             raise
         code, message, action = found
+        raise Retryable(code, message, action=action, retry_after=_RETRY) from error
+    except psycopg.Error as error:
+        # Not of a statement: a broken connection cannot be told how to commit.
+        code, message, action = _UNAVAILABLE
         raise Retryable(code, message, action=action, retry_after=_RETRY) from error
 
 

@@ -18,22 +18,34 @@ from storage.records import Event
 CHANNEL = "holdfast_events"
 
 _IN_ORDER = 4_851
-# The id is drawn after the lock is had: what inserts reads the lock's row.
-_EMIT = text(
-    "with turn as materialized (select pg_advisory_xact_lock(:space, hashtext(:user))),"
-    " event as (insert into events (user_id, kind, body) select :user, :kind, cast(:body as jsonb) from turn returning id)"
-    " select id, pg_notify(:channel, :user) from event"
-)
 
 
-def emit(connection: Connection, user_id: str, kind: str, body: Mapping[str, str]) -> int:
-    """Append an event inside the caller's transaction, as its last act; returns the event's id.
+def telling(source: str) -> str:
+    """Write the end of a statement that tells the users whom its part `source` names, as `user_id`, of one event for each body.
 
-    Ids are drawn before a commit, so without the lock a reader could see 8 before 7 and never read 7. The lock is held until the
-    commit, hence "last".
+    The id is drawn after the lock is had: what inserts reads the lock's row. Ids are drawn before a commit, so without the lock a
+    reader could see 8 before 7 and never read 7. The lock is held until the commit, hence "the end".
     """
-    told = {"space": _IN_ORDER, "channel": CHANNEL, "user": user_id, "kind": kind, "body": json.dumps(dict(body))}
-    return int(connection.execute(_EMIT, told).scalar_one())
+    return (
+        f"turn as materialized (select user_id, pg_advisory_xact_lock({_IN_ORDER}, hashtext(user_id)) from {source}),"  # noqa: S608 - what is put in is a constant
+        " event as (insert into events (user_id, kind, body)"
+        "  select turn.user_id, :event_kind, told.body::jsonb from turn, unnest(cast(:event_bodies as text[])) told (body)"
+        "  returning id, user_id)"
+        f" select max(id), pg_notify('{CHANNEL}', user_id) from event group by user_id"
+    )
+
+
+def told(kind: str, *bodies: Mapping[str, str]) -> dict[str, Any]:
+    """Make the parameters of the end of such a statement."""
+    return {"event_kind": kind, "event_bodies": [json.dumps(dict(body)) for body in bodies]}
+
+
+_EMIT = text(f"with one as (select cast(:user as text) as user_id), {telling('one')}")
+
+
+def emit(connection: Connection, user_id: str, kind: str, *bodies: Mapping[str, str]) -> int:
+    """Append events inside the caller's transaction, as its last act; returns the id of the last."""
+    return int(connection.execute(_EMIT, {"user": user_id} | told(kind, *bodies)).scalar_one())
 
 
 class PostgresEvents:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from domain.accounts import AccountRef
 from domain.fills import Fill
-from storage.postgres.engine import transaction
+from storage.postgres.engine import alone, transaction
 from storage.postgres.events import emit
 from storage.postgres.rows import fill_of, fill_values
 from storage.postgres.tables import fills
@@ -61,8 +61,7 @@ class PostgresFills:
             if fresh:
                 new_ids = [fill.trade_id for fill in fresh]
                 connection.execute(_TOTALS, {"account_id": account.account_id, "trade_ids": new_ids})
-                for fill in fresh:
-                    emit(connection, account.user_id, "fill", _told(fill))
+                emit(connection, account.user_id, "fill", *map(_told, fresh))
         return fresh
 
     def on_coin(self, account_id: str, coin: str, since: datetime, intent_id: str) -> tuple[Fill, ...]:
@@ -94,13 +93,13 @@ class PostgresFills:
 
     def cursor(self, account_id: str) -> datetime:
         """Instant from which fills have to be read again."""
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             found: datetime = connection.execute(_CURSOR, {"account": account_id}).scalar_one()
         return found
 
     def set_cursor(self, account_id: str, at: datetime) -> None:
         """Move the cursor; never back."""
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             connection.execute(_MOVE_CURSOR, {"account": account_id, "at": at})
 
 

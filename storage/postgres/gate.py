@@ -9,7 +9,7 @@ from sqlalchemy import Engine, Row, text
 
 from domain.errors import HoldfastError
 from domain.intents import Intent
-from storage.postgres.engine import transaction
+from storage.postgres.engine import alone
 
 OPEN_HALTS = (
     "select scope, reason from halts where released_at is null and (scope = 'platform' or (scope = 'venue' and key = :venue)"
@@ -33,7 +33,7 @@ class PostgresGate:
         if switched_off:
             return switched_off
         try:
-            with transaction(self._engine) as connection:
+            with alone(self._engine) as connection:
                 row = connection.execute(_ASK, {"venue": venue, "user": user_id, "agent": agent_id}).one_or_none()
         except HoldfastError as error:
             return f"The halt flags cannot be read: {error.message}"

@@ -14,8 +14,8 @@ from domain.intents import TERMINAL_PHASES, Intent, IntentPhase, Protection
 from domain.money import Price, Quantity
 from domain.orders import LIVE_STATES
 from storage.journal import IntentView
-from storage.postgres.engine import load, transaction
-from storage.postgres.events import emit
+from storage.postgres.engine import alone, load, transaction
+from storage.postgres.events import emit, telling, told
 from storage.postgres.rows import fill_of
 from storage.postgres.slots import free_slot, register, take_slot
 from storage.postgres.tables import fills, intents, orders, slots
@@ -34,10 +34,12 @@ _UNTOLD = text(
     "   and i.phase in ('FILLED', 'PROTECTED'))) order by s.instrument"
 )
 _SHOW = text(
-    "with shown as (update intents set phase = :phase, reason_code = :code, reason = :reason, touched_at = now(),"
+    "with shown as (update intents set phase = :phase, reason_code = :code, reason = :reason, touched_at = now(),"  # noqa: S608 - what is put in is a constant
     " protected_at = coalesce(protected_at, cast(:protected_at as timestamptz))"
     " where id = :intent and phase <> all(:over) returning user_id),"
-    " touched as (update slots set touched_at = now() where owner_intent = :intent) select user_id from shown"
+    " touched as (update slots set touched_at = now() where owner_intent = :intent returning owner_intent),"
+    # Counted, so that it is done before the turn is taken.
+    f" seen as (select user_id from shown, (select count(*) from touched) slot), {telling('seen')}"
 )
 
 
@@ -54,7 +56,7 @@ class PostgresIntents:
 
     def view(self, intent_id: str) -> IntentView | None:
         """Read a row."""
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             row = connection.execute(select(intents).where(intents.c.id == intent_id)).one_or_none()
         if row is None:
             return None
@@ -128,13 +130,13 @@ class PostgresIntents:
         """Owners of slots, by coin, that journaled fills are news for: not all are of their opening orders with a known answer."""
         coins = sorted({fill.coin for fill in new})
         asked = {"account": account_id, "trade_ids": [fill.trade_id for fill in new], "coins": coins}
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             return {row.instrument: row.owner_intent for row in connection.execute(_UNTOLD, asked)}
 
     def owner(self, account_id: str, coin: str) -> str:
         """The intent that owns a slot, '' when free."""
         query = select(slots.c.owner_intent).where(slots.c.account_id == account_id, slots.c.instrument == coin)
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             return str(connection.execute(query).scalar_one_or_none() or "")
 
     def adopt_slot(self, account_id: str, coin: str, intent_id: str) -> str:
@@ -152,10 +154,9 @@ class PostgresIntents:
             return take_slot(connection, account_id, coin, intent_id)
 
     def _show(self, **shown: Any) -> None:
-        with transaction(self._engine) as connection:
-            user = connection.execute(_SHOW, {"over": _TERMINAL, "protected_at": None, **shown}).scalar_one_or_none()
-            if user is not None:
-                emit(connection, user, "intent", {"intent_id": shown["intent"], "phase": shown["phase"]})
+        event = told("intent", {"intent_id": shown["intent"], "phase": shown["phase"]})
+        with alone(self._engine) as connection:
+            connection.execute(_SHOW, {"over": _TERMINAL, "protected_at": None, **shown} | event)
 
 
 def _live_step(intent_id: str) -> Any:

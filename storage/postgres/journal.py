@@ -22,9 +22,9 @@ from domain.orders import (
 )
 from storage.journal import OrderRow, SendClaim, Signer
 from storage.postgres.claims import Claim, Claims
-from storage.postgres.engine import load, transaction
+from storage.postgres.engine import alone, load, transaction
 from storage.postgres.rows import order_row, order_values, select_orders
-from storage.postgres.settling import named, remember, settle, storable
+from storage.postgres.settling import named, remember, settle, settle_and_read, storable
 from storage.postgres.tables import cancels, intents, leverages, orders
 
 _ORDER = select_orders().where(
@@ -34,14 +34,24 @@ _ORDER = select_orders().where(
 _ORDER_TO_SEND = _ORDER.add_columns(leverages.c.leverage.label("known_leverage"), leverages.c.is_cross).outerjoin(
     leverages, and_(leverages.c.account_id == orders.c.account_id, leverages.c.coin == orders.c.instrument)
 )
-_SENDING = text(
+_CLAIM = (
     "update orders set state = 'SENDING', signer_id = :signer_id, nonce = :nonce, expires_at = :expires_at,"
     " request_hash = :request_hash, attempt_token = :token, sent_at = clock_timestamp(), epoch = :epoch"
     " where intent_id = :intent and leg = :leg and step = :step and state = 'APPROVED' and not stopped"
 )
+_SENDING = text(_CLAIM)
+_NEWEST_LEVERAGE = (
+    "on conflict (account_id, coin) do update set"
+    " (leverage, is_cross, read_at) = (excluded.leverage, excluded.is_cross, excluded.read_at)"
+)
 _NOTE_LEVERAGE = text(
-    "insert into leverages (account_id, coin, leverage, is_cross, read_at) values (:account, :coin, :leverage, :is_cross, now())"
-    " on conflict (account_id, coin) do update set leverage = :leverage, is_cross = :is_cross, read_at = now()"
+    "insert into leverages (account_id, coin, leverage, is_cross, read_at) values (:account, :coin, :leverage, :is_cross, now())"  # noqa: S608 - what is put in is a constant
+    f" {_NEWEST_LEVERAGE}"
+)
+_SENDING_AT_LEVERAGE = text(
+    "with noted as (insert into leverages (account_id, coin, leverage, is_cross, read_at)"  # noqa: S608 - what is put in is a constant
+    "  select account_id, instrument, :leverage, :is_cross, now() from orders"
+    f"  where intent_id = :intent and leg = :leg and step = :step {_NEWEST_LEVERAGE}) {_CLAIM}"
 )
 
 
@@ -54,13 +64,13 @@ class PostgresJournal:
 
     def order(self, key: OrderKey) -> OrderRow | None:
         """Read a row."""
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             row = connection.execute(_ORDER, named(key)).one_or_none()
         return order_row(row) if row is not None else None
 
     def order_to_send(self, key: OrderKey) -> tuple[OrderRow, tuple[int, bool] | None] | None:
         """Read a row, and the leverage last set or read of its coin."""
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             row = connection.execute(_ORDER_TO_SEND, named(key)).one_or_none()
         if row is None:
             return None
@@ -69,7 +79,7 @@ class PostgresJournal:
     def orders_of(self, intent_id: str) -> tuple[OrderRow, ...]:
         """Read all rows of an intent, oldest first."""
         query = select_orders().where(orders.c.intent_id == intent_id).order_by(orders.c.approved_at, orders.c.step)
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             return tuple(order_row(row) for row in connection.execute(query))
 
     def live_rows(self, account_id: str, coin: str = "") -> tuple[OrderRow, ...]:
@@ -77,7 +87,7 @@ class PostgresJournal:
         query = select_orders().where(orders.c.account_id == account_id, orders.c.state.in_(_names(LIVE_STATES)))
         if coin:
             query = query.where(orders.c.instrument == coin)
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             return tuple(order_row(row) for row in connection.execute(query))
 
     def reserve_reducing(self, order: ApprovedOrder) -> OrderRow:
@@ -97,7 +107,7 @@ class PostgresJournal:
 
     def stop(self, key: OrderKey) -> None:
         """Forbid the write-ahead of a row that is still APPROVED."""
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             connection.execute(
                 update(orders).where(_is(key), orders.c.state == OrderState.APPROVED.value).values(stopped=True)
             )
@@ -108,12 +118,8 @@ class PostgresJournal:
     ) -> Iterator[_WriteAhead]:
         """Open the write-ahead transaction of a step: lock the signer, draw max(Postgres clock, last + 1)."""
         with transaction(self._engine) as connection:
-            claim = self._claims.draw(
-                connection,
-                self._claims.account_of(connection, key),
-                expires_at=expires_at,
-                venue_now=venue_now,
-                max_lead_seconds=max_lead_seconds,
+            claim = self._claims.draw_for(
+                connection, key, expires_at=expires_at, venue_now=venue_now, max_lead_seconds=max_lead_seconds
             )
             yield _WriteAhead(connection, key, claim)
 
@@ -124,9 +130,11 @@ class PostgresJournal:
 
     def answered(self, key: OrderKey, ack: OrderAck) -> OrderRow | None:
         """Move a row in flight forward with its answer, and read how it stands then."""
-        with transaction(self._engine) as connection:
-            settle(connection, key, IN_FLIGHT_STATES, ack)
-            row = connection.execute(_ORDER, named(key)).one_or_none()
+        with alone(self._engine) as connection:
+            row = settle_and_read(connection, key, IN_FLIGHT_STATES, ack)
+            if row is None:
+                # Somebody else has moved it, perhaps while that statement waited: its snapshot is older than the move.
+                row = connection.execute(_ORDER, named(key)).one_or_none()
         return order_row(row) if row is not None else None
 
     def note_look(self, key: OrderKey, *, found: bool, venue_time: datetime, text: str, counts: bool) -> None:
@@ -217,7 +225,7 @@ class PostgresJournal:
     def note_leverage(self, account_id: str, coin: str, *, leverage: int, is_cross: bool) -> None:
         """Remember a leverage."""
         noted = {"account": account_id, "coin": coin, "leverage": leverage, "is_cross": is_cross}
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             connection.execute(_NOTE_LEVERAGE, noted)
 
     def forget_leverage(self, account_id: str, coin: str) -> None:
@@ -236,7 +244,7 @@ class _WriteAhead:
         self._epoch = claim.epoch
         self.claim = claim.send
 
-    def commit_sending(self, request_hash: str, dies_at: datetime) -> bool:
+    def commit_sending(self, request_hash: str, dies_at: datetime, *, leverage: tuple[int, bool] | None = None) -> bool:
         """Move the row APPROVED -> SENDING; the transaction commits when the caller leaves it."""
         claimed = {
             "signer_id": self.claim.signer.signer_id,
@@ -246,7 +254,10 @@ class _WriteAhead:
             "token": self.claim.token,
             "epoch": self._epoch,
         }
-        return self._connection.execute(_SENDING, named(self._key) | claimed).rowcount == 1
+        if leverage is None:
+            return self._connection.execute(_SENDING, named(self._key) | claimed).rowcount == 1
+        noted = {"leverage": leverage[0], "is_cross": leverage[1]}
+        return self._connection.execute(_SENDING_AT_LEVERAGE, named(self._key) | claimed | noted).rowcount == 1
 
 
 def _require_living(connection: Connection, key: OrderKey) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, Row, func, select, text
 
 from domain.accounts import AccountRef, Portfolio
 from domain.money import Money
-from storage.postgres.engine import dump, load, transaction
+from storage.postgres.engine import alone, dump, load, transaction
 from storage.postgres.tables import accounts, equity_points, portfolios
 from storage.records import EquityPoint, SyncedPortfolio
 
@@ -47,7 +47,7 @@ class PostgresPortfolios:
     def newest(self, account_id: str) -> SyncedPortfolio | None:
         """The last synced portfolio."""
         statement = select(portfolios, _AGE).where(portfolios.c.account_id == account_id)
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             row = connection.execute(statement).one_or_none()
         return None if row is None else _synced(row)
 
@@ -65,7 +65,7 @@ class PostgresPortfolios:
             "unrealised": sum((held.unrealised_pnl for held in portfolio.positions if held.size), Decimal(0)),
             "since": portfolio.as_of - POINT_EVERY,
         }
-        with transaction(self._engine) as connection:
+        with alone(self._engine) as connection:
             connection.execute(_SAVE, values)
 
     def of_user(self, user_id: str) -> tuple[SyncedPortfolio, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.orders import ORDER_TRANSITIONS, OrderAck, OrderKey, OrderState
 from storage.postgres.tables import order_ids
 
-_SETTLE = text(
+_MOVE = (
     "with settled as ("
     " update orders set state = :state, code = :code, reason = :reason,"
     "  oid = coalesce(nullif(:oid, ''), oid), filled_size = greatest(filled_size, :filled),"
@@ -18,14 +18,16 @@ _SETTLE = text(
     "  unknown_since = case when :is_unknown then coalesce(unknown_since, clock_timestamp()) else unknown_since end,"
     "  resolved_at = case when :is_over then clock_timestamp() else resolved_at end"
     " where intent_id = :intent and leg = :leg and step = :step and state = any(:allowed)"
-    "  and (:token = '' or attempt_token = :token)"
-    " returning client_id, account_id, instrument, intent_id, step),"
+    "  and (:token = '' or attempt_token = :token) returning *),"
     " seen as (insert into order_ids (client_id, venue_oid) select client_id, :oid from settled where :oid <> ''"
     "  on conflict do nothing),"
     " bound as (update fills f set intent_id = s.intent_id, step = s.step, client_id = coalesce(f.client_id, s.client_id)"
     "  from settled s where :oid <> '' and f.account_id = s.account_id and f.coin = s.instrument and f.oid = :oid"
     "   and f.intent_id is null)"
-    " select 1 from settled"
+)
+_SETTLE = text(f"{_MOVE} select 1 from settled")  # noqa: S608 - what is put in is a constant
+_MOVED_ROW = text(
+    f"{_MOVE} select s.*, a.venue, a.network, a.address from settled s join accounts a on a.id = s.account_id"  # noqa: S608 - what is put in is a constant
 )
 _BIND = text(
     "update fills f set intent_id = o.intent_id, step = o.step, client_id = coalesce(f.client_id, o.client_id)"
@@ -36,11 +38,19 @@ _BIND = text(
 
 def settle(connection: Connection, key: OrderKey, frm: frozenset[OrderState], ack: OrderAck, token: str = "") -> bool:
     """Move a row forward by compare-and-set; a token names the attempt that has to hold it still."""
+    return connection.execute(_SETTLE, _asked(key, frm, ack) | {"token": token}).first() is not None
+
+
+def settle_and_read(
+    connection: Connection, key: OrderKey, frm: frozenset[OrderState], ack: OrderAck
+) -> Row[Any] | None:
+    """Move a row forward by compare-and-set and read it in one statement; None when it was not moved."""
+    return connection.execute(_MOVED_ROW, _asked(key, frm, ack) | {"token": ""}).one_or_none()
+
+
+def _asked(key: OrderKey, frm: frozenset[OrderState], ack: OrderAck) -> dict[str, Any]:
     allowed = [state.value for state in frm if ack.state in ORDER_TRANSITIONS[state]]
-    if not allowed:
-        return False
-    asked = named(key) | _settled(ack) | {"allowed": allowed, "token": token}
-    return connection.execute(_SETTLE, asked).first() is not None
+    return named(key) | _settled(ack) | {"allowed": allowed}
 
 
 def remember(connection: Connection, client_id: str, oid: str) -> None:

@@ -9,9 +9,8 @@ is also the normal answer to a second copy (duplicate nonce, nonce too low, alre
 from __future__ import annotations
 
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
-
-import httpx
 
 from domain.errors import Refused
 from domain.money import Price, Quantity, parse_decimal
@@ -141,7 +140,7 @@ def _response(reply: Reply, table: tuple[tuple[str, str], ...]) -> Answer | Any:
     """Return the `response` of an admitted action, or the sorted answer when there is none."""
     if reply.status == 0:
         return unknown("no_answer", reply.problem)
-    if reply.status != httpx.codes.OK:
+    if reply.status != HTTPStatus.OK:
         return unknown(f"http_{reply.status}", reply.body[:TEXT_LIMIT].decode(errors="replace"))
     try:
         answer = parse_json(reply.body)

@@ -7,20 +7,20 @@ used.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any
 
-import httpx
-
 from domain.errors import HoldfastError, Refused, Retryable
+from venues.http_pool import HttpPool
 from venues.hyperliquid.config import HyperliquidConfig
 from venues.hyperliquid.limits import Priority, RequestBudget, answer_weight, info_weight
 
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "holdfast"}
-_STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+_STALE = (HTTPException, ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +39,18 @@ class HyperliquidClient:
         self.config = config
         self.budget = budget or RequestBudget(config.weight_per_minute, config.budget_wait)
         self._seconds = config.timeout.total_seconds()
-        # Put together once: to parse an address costs a twentieth of a request.
-        self._info, self._exchange = (httpx.URL(config.url.rstrip("/") + path) for path in ("/info", "/exchange"))
         self._reads = self._pool(keepalive=30.0)
         # A connection that idled for long may be dead at the other end, and a write must not find out: short
         # keep-alive.
         self._writes = self._pool(keepalive=3.0)
 
-    def _pool(self, keepalive: float) -> httpx.Client:
-        return httpx.Client(
+    def _pool(self, keepalive: float) -> HttpPool:
+        return HttpPool(
+            self.config.url,
             headers=_HEADERS,
-            timeout=self._seconds,
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=keepalive),
-            trust_env=not self.config.is_local,
+            seconds=self._seconds,
+            keepalive=keepalive,
+            by_proxy=not self.config.is_local,
         )
 
     def close(self) -> None:
@@ -64,7 +63,7 @@ class HyperliquidClient:
         request."""
         self.budget.acquire(info_weight(kind), priority)
         reply = self._read(json.dumps({"type": kind, **fields}).encode())
-        if reply.status == httpx.codes.TOO_MANY_REQUESTS:
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             self.budget.refused()
         answer = parse_read(kind, reply)
         if isinstance(answer, list):
@@ -75,38 +74,32 @@ class HyperliquidClient:
         """Post bytes to `/exchange` once; never raises for what the network does and never tries again."""
         self.budget.charge(1)
         reply = self._write(body)
-        if reply.status == httpx.codes.TOO_MANY_REQUESTS:
+        if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
             self.budget.refused()
         return reply
 
     def _read(self, body: bytes) -> Reply:
         try:
             try:
-                return self._post(self._reads, self._info, body)
+                return _post(self._reads, "/info", body)
             except _STALE:
-                return self._post(self._reads, self._info, body)
-        except httpx.TimeoutException:
+                return _post(self._reads, "/info", body)
+        except TimeoutError:
             raise _no_answer("venue_timeout", f"Hyperliquid did not answer within {self._seconds:g} s.") from None
-        except httpx.HTTPError as error:
+        except (OSError, HTTPException) as error:
             text = f"Hyperliquid cannot be reached at {self.config.url} ({type(error).__name__})."
             raise _no_answer("venue_unreachable", text) from None
 
     def _write(self, body: bytes) -> Reply:
         try:
-            return self._post(self._writes, self._exchange, body)
-        except httpx.HTTPError as error:
+            return _post(self._writes, "/exchange", body)
+        except (OSError, HTTPException) as error:
             return Reply(status=0, problem=type(error).__name__)
 
-    def _post(self, pool: httpx.Client, url: httpx.URL, body: bytes) -> Reply:
-        """Post with a limit on the whole exchange: httpx's own limits start anew with every chunk."""
-        give_up = time.monotonic() + self._seconds
-        with pool.stream("POST", url, content=body) as response:
-            chunks: list[bytes] = []
-            for chunk in response.iter_bytes():
-                chunks.append(chunk)
-                if time.monotonic() > give_up:
-                    raise httpx.ReadTimeout("The answer took too long.", request=response.request)
-            return Reply(status=response.status_code, body=b"".join(chunks))
+
+def _post(pool: HttpPool, path: str, body: bytes) -> Reply:
+    status, answer = pool.post(path, body)
+    return Reply(status=status, body=answer)
 
 
 def parse_json(body: bytes) -> Any:
