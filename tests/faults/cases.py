@@ -75,6 +75,7 @@ CASES: dict[str, Described] = {
         Described(name="cancel_fill_race", number="31", run=races.cancel_against_fill),
         Described(name="by_hand", number="32", run=hands.by_hand),
         Described(name="stop_too_late", number="33", run=hands.stop_too_late),
+        Described(name="key_revoked", number="33", run=hands.key_revoked),
         Described(name="venue_stands_still", number="34", run=servers.venue_stands_still, breaks=Scope.VENUE),
         Described(name="approve_twice", number="35", run=races.approved_twice_then_terminated),
         Described(name="own_users", number="36", run=races.two_users_trade, accounts=2),

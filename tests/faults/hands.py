@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -94,6 +95,22 @@ async def stop_too_late(run: Run) -> None:
         await run.opens(wish)
         await _gap(run, wish)
     await run.reach(wish, IntentPhase.CLOSED)
+
+
+async def key_revoked(run: Run) -> None:
+    """Case 33: the key may trade no longer between fill and stop; the next one protects what was opened, and closes it."""
+    wish = run.wish()
+    run.aim(wish, run.rng.choice(("drop", "delay")), step="protect.sl.1", seconds=1.5)
+    since = time.time()
+    await run.start(wish)
+    await run.until(lambda: held(run, wish.coin) != 0, 60)
+    give = await asyncio.to_thread(run.site.revoke_key, run.account)
+    run.undo.append(give)
+    await asyncio.sleep(run.rng.uniform(0.5, 3))
+    await asyncio.to_thread(run.undo.pop())
+    # Nobody can protect what no key may trade. From here on the bound counts again.
+    run.unreachable = ((since * 1000, time.time() * 1000),)
+    await run.opens(wish)
 
 
 async def _gap(run: Run, wish: Intent) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -76,6 +77,16 @@ class Site:
         """Return a price at which a buy rests; Binance and AsterDEX take none beyond 5 % of the mark."""
         away = "0.93" if self.is_hyperliquid else "0.965"
         return (self.mark(coin) * Decimal(away)).quantize(Decimal(1))
+
+    def revoke_key(self, account: AccountRef) -> Callable[[], object]:
+        """Take the right to trade from the key that signs for an account; returns what gives it a key that may."""
+        if self.is_hyperliquid:
+            made = self.bench.approve_agent(account.address)
+            return lambda: self.bench.store_key(account.account_id, made)
+        owner = self.owner(account)
+        signer = {"signer": self.bench.signer(account)} if self.venue == ASTER else {}
+        self.paper.post("account", user=owner, permissions={"trade": False}, **signer)
+        return lambda: self.paper.post("account", user=owner, permissions={"trade": True}, **signer)
 
     def log(self, account: AccountRef) -> VenueLog:
         """Return what the venue's own log says of an account."""

@@ -103,6 +103,7 @@ class Bench:
     connections: Connections
     ring: KeyRing
     owners: dict[str, str]
+    masters: dict[str, SigningKey]
     notifier: Silence
 
     @property
@@ -132,18 +133,34 @@ class Bench:
             return self._keyed_account(name, usdc, venue)
         user = PostgresUsers(self.engine).add(name)
         master = Account.create()
-        self.paper.post("deposit", user=master.address.lower(), usdc=usdc)
+        address = master.address.lower()
+        self.paper.post("deposit", user=address, usdc=usdc)
+        secret = master.key.hex() if master.key.hex().startswith("0x") else f"0x{master.key.hex()}"
+        self.masters[address] = SigningKey(address=address, secret=secret)
+        agent = self.approve_agent(address)
+        record = self.accounts.add(user.user_id, venue="hyperliquid", network="paper", address=master.address)
+        self.store_key(record.ref.account_id, agent)
+        return self.accounts.ref(record.ref.account_id)
+
+    def approve_agent(self, address: str) -> SigningKey:
+        """Have a master approve a new agent; the one of that name before it may trade no longer."""
         wallets = self.connection.wallets
         agent = wallets.make_agent()
-        secret = master.key.hex() if master.key.hex().startswith("0x") else f"0x{master.key.hex()}"
-        key = SigningKey(address=master.address.lower(), secret=secret)
-        request = wallets.sign_approval(key, agent.address, name="bot", nonce=wallets.approval_nonce())
+        request = wallets.sign_approval(
+            self.masters[address], agent.address, name="bot", nonce=wallets.approval_nonce()
+        )
         answer = wallets.send_approval(request)
         assert answer.verdict.value == "accepted", answer
-        record = self.accounts.add(user.user_id, venue="hyperliquid", network="paper", address=master.address)
+        return agent
+
+    def signer(self, account: AccountRef) -> str:
+        """The address of the key that signs for an account."""
         book = PostgresSignerBook(self.engine, Vault(self.ring))
-        book.add(record.ref.account_id, address=agent.address, secret=agent.secret)
-        return self.accounts.ref(record.ref.account_id)
+        return book.signers(account.user_id, account.account_id)[0].address
+
+    def store_key(self, account_id: str, key: SigningKey) -> None:
+        """Store the key that signs for an account from now on."""
+        PostgresSignerBook(self.engine, Vault(self.ring)).add(account_id, address=key.address, secret=key.secret)
 
     def _keyed_account(self, name: str, money: str, venue: str) -> AccountRef:
         """Add a user of Binance, or of Aster with a main wallet and its agent."""
@@ -166,8 +183,7 @@ class Bench:
         assert report.ok, report
         self.owners[address] = owner
         record = self.accounts.add(user.user_id, venue=venue, network="paper", address=address)
-        book = PostgresSignerBook(self.engine, Vault(self.ring))
-        book.add(record.ref.account_id, address=key.address, secret=key.secret)
+        self.store_key(record.ref.account_id, key)
         return self.accounts.ref(record.ref.account_id)
 
     def wish(self, account: AccountRef, name: str, **changes: Any) -> Intent:
@@ -290,6 +306,7 @@ def bench(
         connections=connected,
         ring=ring,
         owners={},
+        masters={},
         notifier=notifier,
     )
 
