@@ -17,12 +17,15 @@ from tests.faults.run import Run
 BIG = {"BTC": Decimal("0.01"), "ETH": Decimal("0.2"), "SOL": Decimal(4)}
 
 
-async def resting(run: Run) -> tuple[Intent, int]:
-    """Start an intent whose limit order rests a little below the market; returns it and its order id."""
+async def resting(run: Run, *, aimed: str = "") -> tuple[Intent, int]:
+    """Start an intent whose limit order rests a little below the market, a fault aimed at it; returns it and its order id."""
     coin = run.rng.choice(sorted(BIG))
     limit = Price(run.site.resting_px(coin))
     policy = IntentPolicy(style=OrderStyle.LIMIT, limit_px=limit, tif=TimeInForce.GTC)
-    wish = await run.start(run.wish(coin=coin, size=Quantity(BIG[coin]), policy=policy))
+    wish = run.wish(coin=coin, size=Quantity(BIG[coin]), policy=policy)
+    if aimed:
+        run.aim(wish, aimed)
+    await run.start(wish)
     await run.reach(wish, IntentPhase.WORKING)
     orders = await asyncio.to_thread(run.paper.orders, run.site.owner(run.account))
     return wish, next(int(order["oid"]) for order in orders if order["status"] == "open" and not order["reduceOnly"])
