@@ -98,7 +98,7 @@ def _intent(parts: Parts, me: Caller, body: IntentBody, account: AccountRecord, 
         notional=None if body.notional is None else Money(body.notional),
         policy=_policy(body),
         protection=Protection(stop_px=_price(body.stop_px), take_profit_px=_price(body.take_profit_px)),
-        limits=agent.config.limits if agent is not None else _own_limits(parts, me),
+        limits=_bounded(agent.config.limits if agent is not None else _own_limits(parts, me), body.max_slippage),
         reason=body.reason or "by hand",
         strategy=STRATEGY,
     )
@@ -134,6 +134,11 @@ def _own_limits(parts: Parts, me: Caller) -> RiskLimits:
     """The limits of a user's orders by hand: the profile of the user's setting."""
     chosen = str(parts.user_settings.read(me.user_id).get("risk_profile", RiskProfile.MODERATE))
     return PROFILES.get(RiskProfile(chosen), RiskLimits())
+
+
+def _bounded(limits: RiskLimits, max_slippage: Decimal | None) -> RiskLimits:
+    """Tighten the bound of a market order; an intent never widens what its limits allow."""
+    return limits if max_slippage is None else replace(limits, max_slippage=min(max_slippage, limits.max_slippage))
 
 
 def _closing_side(parts: Parts, me: Caller, account: AccountRecord, coin: str) -> Side:

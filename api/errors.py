@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -24,6 +25,7 @@ from runtime.errors import SetupError
 from runtime.secrets import SealError
 
 MOST_DETAILS = 20
+_DECIMAL = re.compile(r"Decimal\('([^']*)'\)")
 RETRY_SOON = timedelta(seconds=1)
 
 
@@ -204,9 +206,14 @@ def _of_validation(request: Request, error: RequestValidationError) -> JSONRespo
         status, code, message = HTTPStatus.BAD_REQUEST, "bad_request", "The body is not valid JSON."
     else:
         status, code, message = HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", "The request has wrong fields."
-    details = {_place(fault["loc"]): str(fault["msg"]) for fault in faults[:MOST_DETAILS]}
+    details = {_place(fault["loc"]): _said(str(fault["msg"])) for fault in faults[:MOST_DETAILS]}
     action = "Mend the fields named in details; the OpenAPI document describes them."
     return envelope(status, code, message, action=action, details=details, trace_id=trace_of(request))
+
+
+def _said(message: str) -> str:
+    """Say a fault as people do: pydantic names the classes of Python."""
+    return _DECIMAL.sub(r"\1", message.removeprefix("Value error, "))
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -1,6 +1,8 @@
 """The API as the commands call it: address and key by setting or from the last `up`, its error envelope as our errors."""
 
+import re
 import uuid
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ class Api:
         self._http = httpx.Client(
             base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT_SECONDS, follow_redirects=False
         )
+        # A command ends in many places, and no one of them owns the connection.
+        weakref.finalize(self, self._http.close)
 
     def get(self, path: str, **query: str | int | None) -> Any:
         """Read."""
@@ -89,18 +93,59 @@ def keep_access(folder: Path, *, url: str, key: str) -> None:
     home.write_private(access_file(folder), {"url": url, "key": key})
 
 
+OPTIONS = {
+    "account_id": "--account",
+    "agent_id": "--agent",
+    "check_seconds": "--check-every",
+    "confirm": "--yes",
+    "cycle_seconds": "--every",
+    "limit_px": "--limit",
+    "max_age_seconds": "--max-age",
+    "max_slippage": "--max-slippage",
+    "risk_profile": "--profile",
+    "stop_px": "--stop",
+    "take_profit_px": "--take-profit",
+    "wait_seconds": "--wait-for",
+    "work_seconds": "--good-for",
+}
+"""Fields of requests whose options have other names, or that sentences of the API name."""
+
+ARGUMENTS = frozenset({"adviser", "coin", "coins", "side"})
+_FIELD = re.compile(r"\b(" + "|".join(OPTIONS) + r")\b")
+
+
 def _for_a_terminal(code: str, message: str, action: str, details: Mapping[str, object]) -> tuple[str, str]:
     """Say what the API leaves to `details`, which nobody sees here, and name options instead of fields."""
     match code:
         case "invalid_request":
-            faults = "; ".join(f"{field}: {fault}" for field, fault in details.items())
+            faults = "; ".join(_fault(field, str(fault)) for field, fault in details.items())
             return f"{message.removesuffix('.')}: {faults}.", "See --help."
         case "account_ambiguous":
             return message, f"Say which one with --account: {str(details.get('accounts', '')).replace(',', ' or ')}."
         case "agent_ambiguous":
             return message, "Say which one; `holdfast agent list` shows them."
+        case "confirmation_required":
+            return message, "Repeat it with --yes."
+        case "limit_price_missing":
+            return message, "Give --limit."
+        case "adviser_setting":
+            return message, "Correct it with --set."
         case _:
             return message, action
+
+
+def _fault(field: str, fault: str) -> str:
+    """Say what is wrong with an option; a fault of the whole request names its options itself."""
+    sentence = _FIELD.sub(lambda found: OPTIONS[found[0]], fault.removesuffix("."))
+    group, _, name = field.rpartition(".")
+    if field == "body":
+        return sentence
+    if group in {"limits", "settings"}:
+        return f"{'--limit' if group == 'limits' else '--set'} {name}: {sentence}"
+    top = field.split(".", 1)[0]
+    if top in ARGUMENTS:
+        return f"{top.upper()}: {sentence}"
+    return f"{OPTIONS.get(name, '--' + name.replace('_', '-'))}: {sentence}"
 
 
 def _error_of(answer: httpx.Response) -> HoldfastError:

@@ -1,4 +1,4 @@
-"""`holdfast intent ...`: open, close, cancel, amend, show, list."""
+"""`holdfast intent ...`: open, close, cancel, execute, amend, show, list."""
 
 import time
 from typing import Annotated, Any
@@ -7,12 +7,14 @@ import typer
 
 from commands.client import Api, connect
 from commands.exits import Exit
+from commands.given import DURATION_HELP, coin_of, fraction_of, seconds_of, without_blanks
+from commands.naming import account_id, agent_id
 from commands.output import Json, print_fields, print_json, print_rows, say
 
-app = typer.Typer(help="Intents: open, close, cancel, amend, show, list.", no_args_is_help=True)
+app = typer.Typer(help="Intents: open, close, cancel, execute, amend, show, list.", no_args_is_help=True)
 
 IntentId = Annotated[str, typer.Argument(help="The intent's id.")]
-Account = Annotated[str, typer.Option(help="Account id; may be left out where there is one account only.")]
+Account = Annotated[str, typer.Option(help="Account, by id or name; may be left out where there is one only.")]
 COLUMNS = ("id", "coin", "kind", "side", "phase", "code", "filled_size", "average_px", "stop_px", "realised_pnl")
 ENDED_BADLY = frozenset({"REFUSED", "EXPIRED", "FAILED"})
 SETTLED = frozenset({"FILLED", "PROTECTED", "CLOSED", "CANCELLED", "REFUSED", "EXPIRED", "FAILED"})
@@ -25,21 +27,55 @@ def open_position(
     size: Annotated[str, typer.Option(help="Size in units of the coin.")] = "",
     notional: Annotated[str, typer.Option(help="Size in USDC, instead of --size.")] = "",
     limit: Annotated[str, typer.Option(help="Limit price; a market order without it.")] = "",
-    tif: Annotated[str, typer.Option(help="gtc, ioc or alo (post-only), with --limit.")] = "gtc",
+    tif: Annotated[
+        str, typer.Option(help="Time in force with --limit: gtc (as without), ioc or alo (post-only).")
+    ] = "",
+    max_slippage: Annotated[
+        str,
+        typer.Option(help="Of a market order: worst price away from the mid, 0.3% or 0.003; never above your limits'."),
+    ] = "",
     stop: Annotated[str, typer.Option(help="Stop price of the whole position.")] = "",
     take_profit: Annotated[str, typer.Option(help="Take-profit price of the whole position.")] = "",
+    mark_above: Annotated[str, typer.Option(help="Wait until the mark price is at or above this.")] = "",
+    mark_below: Annotated[str, typer.Option(help="Wait until the mark price is at or below this.")] = "",
+    max_funding: Annotated[str, typer.Option(help="Wait until the hourly funding rate is at most this.")] = "",
+    wait_for: Annotated[str, typer.Option(help=f"Expire when it has waited so long: {DURATION_HELP}.")] = "",
+    check_every: Annotated[str, typer.Option(help="How often it looks while it waits; 10s without.")] = "",
+    good_for: Annotated[
+        str, typer.Option(help="Good till: cancel what is unfilled of a limit order after this time.")
+    ] = "",
+    max_age: Annotated[
+        str, typer.Option(help="Send no order later than this after the decision; 30s without, 5m at most.")
+    ] = "",
+    agent: Annotated[str, typer.Option(help="Agent, by id or name, whose account and limits are taken.")] = "",
     account: Account = "",
+    reason: Annotated[str, typer.Option(help="Why, for the records.")] = "command line",
     key: Annotated[str, typer.Option(help="Idempotency key: repeated, it gives the same intent.")] = "",
     wait: Annotated[int, typer.Option(help="Seconds to follow it until it is filled or has ended.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Open a position with one order, protected as soon as it is filled."""
-    body = {"kind": "open", "coin": coin.upper(), "side": side, "size": size, "notional": notional}
-    body |= {"stop_px": stop, "take_profit_px": take_profit, "account_id": account, "reason": "command line"}
-    body |= {"style": "limit", "limit_px": limit, "tif": tif} if limit else {}
+    """Open a position with one order, at once or when its criteria hold; protected as soon as it is filled."""
     api = connect()
-    made = api.post("/api/intents", {name: value for name, value in body.items() if value}, idempotency_key=key)
-    _follow(api, made, wait, as_json=as_json)
+    body: dict[str, object] = {"kind": "open", "coin": coin_of(coin), "side": side, "size": size, "notional": notional}
+    body |= {
+        "style": "limit" if limit else "",
+        "limit_px": limit,
+        "tif": tif,
+        "stop_px": stop,
+        "take_profit_px": take_profit,
+    }
+    body |= {"max_slippage": fraction_of(max_slippage), "reason": reason}
+    criteria = {"mark_above": mark_above, "mark_below": mark_below, "max_funding": fraction_of(max_funding)}
+    body["criteria"] = without_blanks(criteria)
+    times = {
+        "wait_seconds": wait_for,
+        "check_seconds": check_every,
+        "work_seconds": good_for,
+        "max_age_seconds": max_age,
+    }
+    body |= {name: seconds_of(given) for name, given in times.items()}
+    body |= {"agent_id": agent_id(api, agent), "account_id": account_id(api, account)}
+    _follow(api, api.post("/api/intents", without_blanks(body), idempotency_key=key), wait, as_json=as_json)
 
 
 @app.command()
@@ -52,8 +88,8 @@ def close(
     """Close a position at market, reduce-only; done when flat is proved."""
     api = connect()
     if len(intent) < 20:
-        body = {"coin": intent.upper(), "account_id": account, "reason": "command line"}
-        asked = api.post("/api/positions/close", {name: value for name, value in body.items() if value})
+        body = {"coin": coin_of(intent), "account_id": account_id(api, account), "reason": "command line"}
+        asked = api.post("/api/positions/close", without_blanks(body))
     else:
         asked = api.post(f"/api/intents/{intent}/close", {"reason": "command line"})
     _follow(api, asked, wait, as_json=as_json, until=SETTLED - {"FILLED", "PROTECTED"})
@@ -66,6 +102,12 @@ def cancel(intent: IntentId, as_json: Json = False) -> None:
 
 
 @app.command()
+def execute(intent: IntentId, as_json: Json = False) -> None:
+    """Let an intent that waits for its criteria go on at once."""
+    _show(connect().post(f"/api/intents/{intent}/execute"), as_json=as_json)
+
+
+@app.command()
 def amend(
     intent: IntentId,
     stop: Annotated[str, typer.Option(help="New stop price.")] = "",
@@ -75,7 +117,7 @@ def amend(
 ) -> None:
     """Change protection, or the limit of a working order."""
     given = {"stop_px": stop, "take_profit_px": take_profit, "limit_px": limit}
-    changed = connect().patch(f"/api/intents/{intent}", {name: value for name, value in given.items() if value})
+    changed = connect().patch(f"/api/intents/{intent}", without_blanks(given))
     _show(changed, as_json=as_json)
 
 
@@ -100,7 +142,7 @@ def list_intents(
     as_json: Json = False,
 ) -> None:
     """List your intents, newest first."""
-    found = connect().get("/api/intents", phase=phase.upper(), coin=coin.upper(), limit=limit)
+    found = connect().get("/api/intents", phase=phase.upper(), coin=coin_of(coin), limit=limit)
     print_rows(found["items"], COLUMNS, as_json=as_json, empty="There are no such intents.")
 
 

@@ -44,6 +44,15 @@ class IntentBody(Body):
     tif: TimeInForce = TimeInForce.GTC
     stop_px: Positive | None = None
     take_profit_px: Positive | None = None
+    max_slippage: (
+        Annotated[
+            Number,
+            Field(
+                gt=0, le=Decimal("0.5"), description="Of a market order, as a fraction; the limits' own bound stays."
+            ),
+        ]
+        | None
+    ) = None
     criteria: CriteriaBody = CriteriaBody()
     wait_seconds: Wait | None = None
     check_seconds: Annotated[Number, Field(ge=1, le=86_400)] = Decimal(10)
@@ -209,6 +218,13 @@ def _fault_of_open(body: IntentBody) -> str:
         return "a limit order needs limit_px"
     if body.style is OrderStyle.MARKET and body.limit_px is not None:
         return "a market order takes no limit_px"
+    if body.style is OrderStyle.LIMIT and body.max_slippage is not None:
+        return "a limit order takes no max_slippage: its limit_px is the bound"
+    if body.style is OrderStyle.MARKET and "tif" in body.model_fields_set and body.tif is not TimeInForce.IOC:
+        # It would be sent at market, which is what gtc and alo are asked for to avoid.
+        return "tif gtc and alo need a limit order with limit_px"
+    if body.wait_seconds is not None and body.criteria == CriteriaBody():
+        return "wait_seconds needs criteria to wait for"
     return _fault_of_protection(body)
 
 
@@ -225,8 +241,8 @@ def _fault_of_close(body: IntentBody) -> str:
         return "a close takes no size: it closes the whole position"
     if body.stop_px is not None or body.take_profit_px is not None:
         return "a close has no protection"
-    if body.style is not OrderStyle.MARKET or body.limit_px is not None:
-        return "a close is at market"
+    if body.style is not OrderStyle.MARKET or body.limit_px is not None or body.max_slippage is not None:
+        return "a close is at market, by the bound of the limits"
     if body.criteria != CriteriaBody():
         return "a close waits for nothing"
     return ""

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from commands.exits import Exit
 from storage.postgres.engine import engine, transaction
 from storage.postgres.gate import PostgresGate
-from tests.unit.cli.conftest import Holdfast
+from tests.stack.command_line import Holdfast
 
 
 def closed_by(database: str, folder: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from commands.exits import Exit
-from tests.unit.cli.conftest import Holdfast
+from tests.stack.command_line import Holdfast
 
 CASES = [
     (("doctor",), {"API_PORT": "nonsense"}, "bad_setting", Exit.SETUP),

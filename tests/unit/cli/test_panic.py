@@ -8,8 +8,8 @@ import pytest
 from eth_account import Account
 
 from commands.exits import Exit
+from tests.stack.command_line import Holdfast
 from tests.stack.paper import Paper
-from tests.unit.cli.conftest import Holdfast
 
 pytestmark = pytest.mark.real
 
