@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
-from http.client import HTTPException
 from typing import Any
+
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
+from urllib3.exceptions import TimeoutError as TimedOut
 
 from domain.errors import HoldfastError, Refused, Retryable
 from venues.http_pool import HttpPool
@@ -20,7 +22,6 @@ from venues.hyperliquid.config import HyperliquidConfig
 from venues.hyperliquid.limits import Priority, RequestBudget, answer_weight, info_weight
 
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "holdfast"}
-_STALE = (HTTPException, ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +40,11 @@ class HyperliquidClient:
         self.config = config
         self.budget = budget or RequestBudget(config.weight_per_minute, config.budget_wait)
         self._seconds = config.timeout.total_seconds()
-        self._reads = self._pool(keepalive=30.0)
-        # A connection that idled for long may be dead at the other end, and a write must not find out: short
-        # keep-alive.
-        self._writes = self._pool(keepalive=3.0)
+        # Of their own, so that no write waits for a connection behind reads.
+        self._reads, self._writes = self._pool(), self._pool()
 
-    def _pool(self, keepalive: float) -> HttpPool:
-        return HttpPool(
-            self.config.url,
-            headers=_HEADERS,
-            seconds=self._seconds,
-            keepalive=keepalive,
-            by_proxy=not self.config.is_local,
-        )
+    def _pool(self) -> HttpPool:
+        return HttpPool(self.config.url, headers=_HEADERS, seconds=self._seconds, by_proxy=not self.config.is_local)
 
     def close(self) -> None:
         """Close all connections."""
@@ -82,18 +75,20 @@ class HyperliquidClient:
         try:
             try:
                 return _post(self._reads, "/info", body)
-            except _STALE:
+            except ProtocolError:
+                # The connection was closed under it, or the answer broke off.
                 return _post(self._reads, "/info", body)
-        except TimeoutError:
-            raise _no_answer("venue_timeout", f"Hyperliquid did not answer within {self._seconds:g} s.") from None
-        except (OSError, HTTPException) as error:
+        except HTTPError as error:
+            # urllib3 counts a connection that was refused among its time-outs.
+            if isinstance(error, TimedOut) and not isinstance(error, NewConnectionError):
+                raise _no_answer("venue_timeout", f"Hyperliquid did not answer within {self._seconds:g} s.") from None
             text = f"Hyperliquid cannot be reached at {self.config.url} ({type(error).__name__})."
             raise _no_answer("venue_unreachable", text) from None
 
     def _write(self, body: bytes) -> Reply:
         try:
             return _post(self._writes, "/exchange", body)
-        except (OSError, HTTPException) as error:
+        except HTTPError as error:
             return Reply(status=0, problem=type(error).__name__)
 
 

@@ -78,7 +78,7 @@ def test_a_read_that_is_dropped_twice_is_retryable():
 def test_a_write_that_is_dropped_goes_out_once_and_has_no_answer():
     with client_of(dropping(9)) as (client, stub):
         reply = client.write(b'{"action":{"type":"noop"}}')
-    assert (reply.status, reply.problem) == (0, "RemoteDisconnected")
+    assert (reply.status, reply.problem) == (0, "ProtocolError")
     assert [path for path, _ in stub.asked] == ["/exchange"]
 
 
@@ -155,5 +155,5 @@ def test_nobody_listening_is_retryable_for_reads_and_unknown_for_writes():
     with pytest.raises(Retryable) as caught:
         client.info("meta")
     assert caught.value.code == "venue_unreachable"
-    assert client.write(b"{}").problem == "ConnectionRefusedError"
+    assert client.write(b"{}").problem == "NewConnectionError"
     client.close()
