@@ -153,11 +153,14 @@ class Submission:
     ) -> tuple[int, bool] | None:
         """Bring the leverage of a coin to what was approved, before the claim, and return it unless it was known to be that.
 
-        It moves no money and may be repeated: noted with the claim, it is set once more where that does not come to be.
+        It moves no money and may be repeated: noted with the claim, it is set once more where that does not come to be. What was
+        known is forgotten first, or an order that wants the old one would trade at the new.
         """
         wanted = (order.leverage, not order.instrument.only_isolated)
         if known == wanted:
             return None
+        if known is not None:
+            self._journal.forget_leverage(row.account.account_id, order.terms.coin)
         # Setting is one request of weight 1, reading first would be a second one of 20.
         self._send_leverage(venue, order, row, is_cross=wanted[1])
         return wanted
@@ -189,7 +192,6 @@ class Submission:
         ):
             raise Refused(answer.code or "leverage_refused", f"The venue refused the leverage: {answer.text}")
         if answer.verdict is Verdict.UNKNOWN:
-            self._journal.forget_leverage(row.account.account_id, order.terms.coin)
             raise Retryable("leverage_unknown", "The change of leverage was not answered.")
 
     def _must(self, key: OrderKey) -> OrderRow:

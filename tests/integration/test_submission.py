@@ -216,6 +216,28 @@ def test_a_zombie_that_wakes_after_its_decision_grew_old_sends_nothing(
     quick.close()
 
 
+def test_a_leverage_that_was_set_by_a_worker_that_died_is_not_taken_for_the_old_one(
+    paper: Paper, database: str, tmp_path: Path, keys: KeyRing
+) -> None:
+    """It is noted with the claim. An order that wants the old one again would trade at the new."""
+
+    def die(place: str, _client_id: str) -> None:
+        if place == "before_write_ahead":
+            raise KeyboardInterrupt
+
+    dying = bench(paper, database, tmp_path, keys, reached=die)
+    account = dying.account("fritz")
+    order = dying.approved(dying.wish(account, "one"))
+    dying.books.journal.note_leverage(account.account_id, "ETH", leverage=order.leverage + 1, is_cross=True)
+    with pytest.raises(KeyboardInterrupt):
+        dying.orders.place_order(order)
+    assert dying.venues.of("hyperliquid", "paper").accounts.leverage(account, "ETH") == (order.leverage, True)
+    known = dying.books.journal.order_to_send(order.key)
+    assert known is not None
+    assert known[1] is None
+    dying.close()
+
+
 def test_two_workers_that_place_the_same_order_send_it_once(
     paper: Paper, database: str, tmp_path: Path, keys: KeyRing
 ) -> None:
