@@ -8,18 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from commands import home
+from commands.approvals import Keyboard, WalletApproval, store
 from commands.client import Api, connect
 from commands.exits import CommandFailed, Exit
 from commands.keys import asked_api_key, asked_key
-from commands.output import Json, print_fields, print_json, print_rows, say
-from commands.wallets import key_of, require_accepted
+from commands.naming import account_id
+from commands.output import Json, console, print_fields, print_rows, say
+from commands.wallets import key_of
 from domain.accounts import AccountRef
 from domain.instruments import Instrument
 from runtime.loading import load_settings
 from runtime.settings import Settings
 from venues.base import Mark, SigningKey
 from venues.hyperliquid.venue import HyperliquidVenue
-from venues.hyperliquid.wallets import HyperliquidWallets, require_address
+from venues.hyperliquid.wallets import require_address
 from venues.links import LinkReport
 from wiring.venues import BINANCE, HYPERLIQUID, TITLES, VENUES, NoKeys, connections, hyperliquid
 
@@ -29,7 +31,7 @@ WALLET = "holdfast"
 TRY_TIMEOUT = timedelta(seconds=90)
 MASTER_SETTING, AGENT_SETTING = "HOLDFAST_MASTER_WALLET_KEY", "HOLDFAST_AGENT_WALLET_KEY"
 
-AccountId = Annotated[str, typer.Argument(help="Id of the account.")]
+AccountId = Annotated[str, typer.Argument(help="The account's id or name.")]
 
 
 @app.command("list")
@@ -88,11 +90,13 @@ def key(
     ] = False,
     wallet: Annotated[str, typer.Option(help="Name of the agent wallet at the venue.")] = WALLET,
     existing: Annotated[bool, typer.Option("--existing", help="Store an approved key; it is asked for.")] = False,
+    wait: Annotated[int, typer.Option(help="Seconds to wait for the master's approval.", min=1)] = 600,
     as_json: Json = False,
 ) -> None:
-    """Make a new agent wallet and store it sealed; show what the master has to sign, or sign and send it here.
+    """Make a new agent wallet, have the master approve it, and store it sealed once the venue has confirmed it.
 
-    Of accounts at Binance and AsterDEX a new key is asked for, checked with the venue and stored.
+    Until then nothing changes: the key that trades stays. Of accounts at Binance and AsterDEX a new key is asked for, checked with
+    the venue and stored.
     """
     settings = load_settings()
     api = connect(settings)
@@ -100,28 +104,35 @@ def key(
     if found["venue"] != HYPERLIQUID:
         has_wallet = found["address"].startswith("0x")
         new = {"agent_key": _agent_key()} if has_wallet else asked_api_key(TITLES[found["venue"]])
-        print_fields(api.patch(f"/api/accounts/{account}", new), as_json=as_json)
+        print_fields(api.patch(f"/api/accounts/{found['id']}", new), as_json=as_json)
         return
     venue = _venue(settings)
     try:
-        wallets = HyperliquidWallets(venue.client)
-        agent = key_of(_agent_key()) if existing else wallets.make_agent()
-        nonce = wallets.approval_nonce()
         if existing:
+            agent = key_of(_agent_key())
             _require_link(venue, found, agent.address)
-        if send:
-            master = key_of(asked_key(MASTER_SETTING, "", "Key of the master, used once and not stored"))
-            _require_key_of(found["address"], master)
-            require_accepted(
-                wallets.send_approval(wallets.sign_approval(master, agent.address, name=wallet, nonce=nonce))
-            )
-        api.patch(f"/api/accounts/{account}", {"agent_key": agent.secret, "agent_name": wallet})
-        shown: dict[str, Any] = {"agent": agent.address, "approved": send or existing}
-        if not (send or existing):
-            shown["sign_with_the_master"] = wallets.approval_to_sign(agent.address, name=wallet, nonce=nonce)
+        else:
+            agent = _approved(venue, found, wallet, wait=wait, is_sent=send, as_json=as_json)
+        store(api, found["id"], agent, wallet)
     finally:
         venue.close()
-    print_json(shown) if as_json else print_fields(shown, as_json=False)
+    print_fields({"agent": agent.address, "approved": True, "stored": True}, as_json=as_json)
+
+
+def _approved(
+    venue: HyperliquidVenue, found: dict[str, Any], name: str, *, wait: int, is_sent: bool, as_json: bool
+) -> SigningKey:
+    """Make an agent wallet and have it approved: by the master's key here, or by its owner elsewhere."""
+    approval = WalletApproval(venue, _ref(found), name)
+    if is_sent:
+        approval.sign(asked_key(MASTER_SETTING, "", "Key of the master, used once and not stored"))
+    else:
+        # With --json the one document comes at the end, and what has to be signed before that.
+        out = console(is_error=as_json)
+        out.print_json(data=approval.to_sign())
+        out.print(approval.say_what_to_do(wait))
+    approval.confirmed(wait, Keyboard(is_read=not is_sent))
+    return approval.agent
 
 
 @app.command()
@@ -141,7 +152,7 @@ def check(
         finally:
             venue.close()
     else:
-        report = api.get(f"/api/accounts/{account}/link")
+        report = api.get(f"/api/accounts/{found['id']}/link")
         if not report["ok"]:
             raise CommandFailed(report["code"], report["sentence"])
     print_fields({"ok": True, "code": report["code"], "sentence": report["sentence"]}, as_json=as_json)
@@ -172,7 +183,7 @@ def try_order(
         "coin": coin,
         "side": "buy",
         "notional": size,
-        "account_id": account,
+        "account_id": found["id"],
         "reason": "test order",
     }
     intent = api.post("/api/intents", asked)["id"]
@@ -219,22 +230,12 @@ def _require_link(venue: HyperliquidVenue, found: dict[str, Any], agent: str) ->
     return report
 
 
-def _require_key_of(address: str, master: SigningKey) -> None:
-    """Refuse a master's key that is another's: it would approve the agent wallet for an account that is not meant."""
-    if master.address.lower() != address.lower():
-        raise CommandFailed(
-            "not_the_master",
-            f"The key is that of {master.address}, the account's master is {address}.",
-            "Give the key of the account's master, or approve without --send.",
-        )
-
-
 def _venue(settings: Settings) -> HyperliquidVenue:
     return hyperliquid(settings, home.venue_url(settings))
 
 
 def _account(api: Api, account: str) -> dict[str, Any]:
-    found: dict[str, Any] = api.get(f"/api/accounts/{account}")
+    found: dict[str, Any] = api.get(f"/api/accounts/{account_id(api, account)}")
     return found
 
 

@@ -37,6 +37,7 @@ REPORTS = {
     "Ownership",
     "Answer",
 }
+COMMAND = "CommandFailed"
 NO_ERROR = {"allowed", "ok"}
 HEAD = """# Error codes
 
@@ -57,6 +58,12 @@ STEPS = """
 
 | code | category | status | message | what to do |
 |---|---|---|---|---|
+"""
+COMMANDS = """
+## Answers of the command line alone
+
+| code | message | what to do |
+|---|---|---|
 """
 OUTCOMES = """
 ## Codes of intents, orders, risk decisions and links
@@ -83,9 +90,11 @@ class Found:
 
 def page() -> str:
     """Build the page."""
-    errors, outcomes = _sorted(list(_everywhere()))
+    found = list(_everywhere())
+    errors, outcomes = _sorted([one for one in found if one.maker != COMMAND])
+    commands = _of_commands([one for one in found if one.maker == COMMAND])
     statuses = "".join(f"| {category} | {status.value} |\n" for category, status in STATUS.items())
-    return HEAD + statuses + STEPS + "".join(errors) + OUTCOMES + "".join(outcomes)
+    return HEAD + statuses + STEPS + "".join(errors) + COMMANDS + "".join(commands) + OUTCOMES + "".join(outcomes)
 
 
 def _sorted(found: list[Found]) -> tuple[list[str], list[str]]:
@@ -100,6 +109,12 @@ def _sorted(found: list[Found]) -> tuple[list[str], list[str]]:
         raised[code] = Found(code=code, maker="", package="api")
     errors = [_error_row(raised[code]) for code in sorted(raised)]
     return errors, [_outcome_row(reported[code]) for code in sorted(reported.keys() - raised.keys())]
+
+
+def _of_commands(found: list[Found]) -> list[str]:
+    made = {one.code: one for one in reversed(found)}
+    rows = (made[code] for code in sorted(made))
+    return [f"| `{one.code}` | {_cell(one.message)} | {_cell(one.action)} |\n" for one in rows]
 
 
 def _error_row(one: Found) -> str:
@@ -143,7 +158,7 @@ def _of_call(node: ast.Call, package: str) -> Iterator[Found]:
     name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
     keywords = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
     texts = [_text(argument) for argument in node.args]
-    if name in ERRORS and texts:
+    if (name in ERRORS or name == COMMAND) and texts:
         action = _text(keywords["action"]) if "action" in keywords else "".join(texts[2:3])
         yield from _named(texts[0], name, package, "".join(texts[1:2]), action)
     elif name == "ApplicationError" and "type" in keywords:

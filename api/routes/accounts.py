@@ -81,6 +81,7 @@ def change_account(account_id: Id, body: AccountChange, parts: Ports, me: Me) ->
     _require_fitting(body, before)
     _require_master(body, before.ref.address)
     valid_until = _asked(parts, before.ref.venue, before.ref.network, before.ref.address, body)[1]
+    _require_approved_before_replacing(parts, me, before, body)
     account = parts.accounts.update(
         me.user_id, account_id, name=body.name, manual_trades=body.manual_trades, active=body.active
     )
@@ -132,6 +133,17 @@ def _require_owner(parts: Parts, venue: str, network: str, address: str, body: K
         return
     if not report.ok:
         raise Refused(report.code, report.sentence, action="Nothing was stored.")
+
+
+def _require_approved_before_replacing(parts: Parts, me: Caller, account: AccountRecord, body: KeyFields) -> None:
+    """Keep the key that trades until the venue knows the agent wallet that takes its place."""
+    ref = account.ref
+    known = {signer.address: signer.retired_at is None for signer in parts.signers.signers(me.user_id, ref.account_id)}
+    if ref.venue in KEYED or not body.agent_address or body.agent_address in known or not any(known.values()):
+        return
+    report = parts.venues.of(ref.venue, ref.network).accounts.check_link(ref, body.agent_address)
+    if not report.ok:
+        raise Refused(report.code, report.sentence, action="Send it again then; the key in use stays.")
 
 
 def _take_key(parts: Parts, me: Caller, account: AccountRecord, body: KeyFields, valid_until: datetime | None) -> None:

@@ -122,6 +122,10 @@ class HyperliquidAccounts:
             ),
         )
 
+    def is_listed(self, address: str, signer: str) -> bool:
+        """Say whether a named agent wallet is approved for an address; weight 20."""
+        return _is_listed(self._client.info("extraAgents", user=address), signer)
+
     def check_address(self, address: str, signer: str = "") -> LinkReport:
         """Check that an address is a master's, and that the signer, if one is given, is not somebody else's."""
         if signer:
