@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgpack
 from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
@@ -22,9 +23,10 @@ from paper.engine.orders import Order
 from paper.engine.twaps import Twap
 from paper.engine.vaults import Vault
 from paper.hyperliquid.agents import Agent
+from paper.opened import is_opened, opened_row, order_json
 
-SCHEMA = 2
-READABLE = {1, SCHEMA}
+SCHEMA = 3
+READABLE = {1, 2, SCHEMA}
 # A batch is tens of kilobytes long, and every page of it costs two calls of the system.
 _PRAGMAS = "pragma page_size=16384; pragma journal_mode=wal; pragma synchronous=normal;"
 _TABLES = """
@@ -105,16 +107,23 @@ class Store:
 
         A nonce of None drops the signer's earlier ones.
         """
-        row = (_ORDERS.dump_json(orders, exclude_defaults=True), to_json((nonces, counts)))
+        opened, others = [], []
+        for order in orders:
+            if is_opened(order):
+                opened.append(opened_row(order))
+            else:
+                others.append(order)
+        sent = msgpack.packb((nonces, counts, opened), default=str)
+        row = (_ORDERS.dump_json(others, exclude_defaults=True), sent)
         self._database.execute("insert into batches(orders, sent) values (?, ?)", row)
 
     def _sort_batches(self) -> None:
         """Put what came together into the tables in which it is looked for; all of it or nothing."""
         put = self._database.executemany
         for orders, sent in self._database.execute("select orders, sent from batches order by id").fetchall():
-            rows = [(row["oid"], to_json(row)) for row in from_json(orders)]
+            nonces, counts, opened = _sent(sent)
+            rows = [(row["oid"], to_json(row)) for row in (*from_json(orders), *map(order_json, opened))]
             put("insert or replace into orders values (?, ?)", rows)
-            nonces, counts = from_json(sent)
             for signer, nonce in nonces:
                 if nonce is None:
                     self.forget_nonces(signer)
@@ -174,3 +183,12 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+
+def _sent(blob: bytes) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return the nonces, counts and opened orders of a batch; schema 2 had JSON and no orders there."""
+    if blob[:1] == b"[":
+        nonces, counts = from_json(blob)
+        return nonces, counts, []
+    nonces, counts, opened = msgpack.unpackb(blob)
+    return nonces, counts, opened

@@ -8,7 +8,7 @@ from paper.engine.accounts import Account, AccountBooks
 from paper.engine.caps import check_caps
 from paper.engine.errors import OrderRefused
 from paper.engine.instruments import MINIMUM_NOTIONAL, is_on_tick
-from paper.engine.margin import Extra, cross_value, required_margin
+from paper.engine.margin import cross_value, extra_of, required_margin
 from paper.engine.market import Market
 from paper.engine.orders import Order, Status, Tif, Trigger
 from paper.engine.requests import Grouping, OrderRequest
@@ -141,7 +141,7 @@ def _check_open_orders(venue: PaperVenue, account: Account, order: Order) -> Non
 
 
 def _check_margin(venue: PaperVenue, account: Account, order: Order) -> None:
-    after = required_margin(venue, account, Extra(coin=order.coin, is_buy=order.is_buy, sz=order.sz))
+    after = required_margin(venue, account, extra_of(order.coin, order.sz, is_buy=order.is_buy))
     if after > cross_value(venue, account) and after > required_margin(venue, account):
         raise OrderRefused("Insufficient margin to place order.", Status.PERP_MARGIN_REJECTED)
 

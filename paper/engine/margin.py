@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from paper.engine.accounts import Account, Position, add_resting
@@ -14,13 +13,13 @@ ZERO = Decimal(0)
 TRANSFER_FRACTION = Decimal("0.1")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extra:
-    """An order that is about to be placed."""
+# The coin of an order that is about to be placed, what it buys and what it sells.
+Extra = tuple[str, Decimal, Decimal]
 
-    coin: str
-    is_buy: bool
-    sz: Decimal
+
+def extra_of(coin: str, sz: Decimal, *, is_buy: bool) -> Extra:
+    """Return what an order would add."""
+    return (coin, sz, ZERO) if is_buy else (coin, ZERO, sz)
 
 
 def cross_value(venue: PaperVenue, account: Account) -> Decimal:
@@ -75,14 +74,17 @@ def required_margin(
     Per coin the worse of all buys filling and all sells filling counts; reduce-only orders and triggers hold nothing.
     """
     resting = _resting(venue, account) if with_orders else {}
-    if extra is not None:
-        resting = dict(resting)
-        add_resting(resting, extra.coin, extra.sz, is_buy=extra.is_buy)
+    added, buys, sells = extra or ("", ZERO, ZERO)
     bound = ZERO
     for coin, (bought, sold) in resting.items():
-        bound += _coin_margin(venue, account, coin, bought, sold)
+        if coin == added:
+            bound += _coin_margin(venue, account, coin, bought + buys, sold + sells)
+        else:
+            bound += _coin_margin(venue, account, coin, bought, sold)
+    if added and added not in resting:
+        bound += _coin_margin(venue, account, added, buys, sells)
     for coin in account.positions:
-        if coin not in resting:
+        if coin not in resting and coin != added:
             bound += _coin_margin(venue, account, coin, ZERO, ZERO)
     return bound + _spot_bids(venue, account) if account.is_unified else bound
 

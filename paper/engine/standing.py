@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from paper.engine.interest import is_capped
-from paper.engine.margin import Extra, cross_value, required_margin
+from paper.engine.margin import cross_value, extra_of, required_margin
 from paper.engine.orders import Order, Status
 from paper.engine.venue import PaperVenue
 
@@ -23,6 +23,5 @@ def obstacle(venue: PaperVenue, order: Order, sz: Decimal) -> Status | None:
         return None
     if is_capped(venue, venue.markets[order.coin]):
         return Status.OPEN_INTEREST_CAP_CANCELED
-    extra = Extra(coin=order.coin, is_buy=order.is_buy, sz=sz)
-    needed = required_margin(venue, account, extra, with_orders=False)
+    needed = required_margin(venue, account, extra_of(order.coin, sz, is_buy=order.is_buy), with_orders=False)
     return Status.MARGIN_CANCELED if needed > cross_value(venue, account) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from paper.engine.accounts import Account
-from paper.engine.margin import Extra, cross_value, required_margin
+from paper.engine.margin import cross_value, extra_of, required_margin
 from paper.engine.market import Market
 from paper.engine.matching import match_taker, reducible, settle, would_match
 from paper.engine.orders import Order, Origin, Status, Tif, Trigger
@@ -149,7 +149,7 @@ def bound(market: Market, contract: Contract, *, is_buy: bool) -> Decimal:
 def _check_margin(node: Node, account: Account, wish: Wish, key: str, px: Decimal) -> None:
     venue = node.venue
     before = required_margin(venue, account)
-    after = required_margin(venue, account, Extra(coin=key, is_buy=wish.is_buy, sz=wish.terms.qty))
+    after = required_margin(venue, account, extra_of(key, wish.terms.qty, is_buy=wish.is_buy))
     if after <= before:
         return
     if after > cross_value(venue, account):

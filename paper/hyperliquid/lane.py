@@ -10,7 +10,7 @@ halted chain, a delay, a request that comes in pieces or cannot be read; both wa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +26,7 @@ from paper.hyperliquid.node import Node
 
 Json = dict[str, Any]
 REQUEST = b"POST /exchange HTTP/1.1\r\n"
+NOTED = "%s -> %s"
 UNPARSABLE = "Failed to deserialize the JSON body into the target type"
 # A client's heads are the same from request to request but for the length.
 HEADS = 1_000
@@ -42,10 +43,11 @@ GARBLED = b"422 Unprocessable Entity\r\ncontent-type: text/plain; charset=utf-8"
 class Lane:
     """Runs the actions that are ready now as one batch and answers them when it is durable."""
 
-    def __init__(self, node: Node, faults: Faults, log: Callable[[Json, Json], None]) -> None:
+    def __init__(self, node: Node, faults: Faults, log: logging.Logger) -> None:
         self._node = node
         self._faults = faults
         self._log = log
+        self._is_logged = False
         self._waiting: list[tuple[asyncio.WriteTransport, Envelope | None]] = []
 
     @property
@@ -86,6 +88,7 @@ class Lane:
         if not waiting:
             return
         node = self._node
+        self._is_logged = self._log.isEnabledFor(logging.INFO)
         signers = [exchange.known_signer(node, envelope) if envelope else None for _, envelope in waiting]
         answers = [
             self._run(envelope, signer) if envelope else _answer(TYPES[429], b"null")
@@ -105,7 +108,8 @@ class Lane:
             answer = exchange.execute(self._node, envelope, signer)
         except Unparsable:
             return _answer(GARBLED, UNPARSABLE.encode())
-        self._log(envelope.action, answer)
+        if self._is_logged:
+            self._log.info(NOTED, envelope.action, answer)
         return _answer(TYPES[200], to_json(answer))
 
 

@@ -68,6 +68,7 @@ def order_request(wire: Any) -> OrderRequest:
     """Read one order of an action."""
     row = typed(wire, dict)
     tif, trigger = _order_type(typed(row.get("t"), dict))
+    name = row.get("c")
     return OrderRequest(
         asset=typed(row.get("a"), int),
         is_buy=typed(row.get("b"), bool),
@@ -76,7 +77,7 @@ def order_request(wire: Any) -> OrderRequest:
         reduce_only=typed(row.get("r"), bool),
         tif=tif,
         trigger=trigger,
-        cloid=cloid(row["c"]) if row.get("c") is not None else None,
+        cloid=cloid(name) if name is not None else None,
     )
 
 
@@ -99,10 +100,10 @@ def canonical(action: Json) -> Json:
     """
     match action.get("type"):
         case "order":
-            rows = _rows(action, "orders")
-            if tuple(action) == CANONICAL_ACTION and all(map(_is_canonical, rows)):
+            wanted = action.get("orders")
+            if tuple(action) == CANONICAL_ACTION and type(wanted) is list and all(map(_is_canonical, wanted)):
                 return action
-            shaped: Json = {"type": "order", "orders": [_canonical_order(row) for row in rows]}
+            shaped: Json = {"type": "order", "orders": [_canonical_order(row) for row in _rows(action, "orders")]}
             shaped["grouping"] = action.get("grouping")
             if "builder" in action:
                 builder = typed(action["builder"], dict)
@@ -133,13 +134,14 @@ def _is_canonical_number(text: str) -> bool:
     return _CANONICAL_NUMBER.fullmatch(text) is not None
 
 
-def _is_canonical(row: Json) -> bool:
+def _is_canonical(row: Any) -> bool:
     """Tell whether an order is already as the venue writes it; most are, and the rest is written anew."""
-    if tuple(row) not in CANONICAL or row["t"] not in CANONICAL_LIMITS:
+    if type(row) is not dict or tuple(row) not in CANONICAL or row["t"] not in CANONICAL_LIMITS:
         return False
-    px, sz, name = row["p"], row["s"], row.get("c", "x")
-    are_texts = isinstance(px, str) and isinstance(sz, str) and isinstance(name, str)
-    return are_texts and name.islower() and _is_canonical_number(px) and _is_canonical_number(sz)
+    px, sz = row["p"], row["s"]
+    if type(px) is not str or type(sz) is not str or not (_is_canonical_number(px) and _is_canonical_number(sz)):
+        return False
+    return len(row) == len(CANONICAL[0]) or (type(row["c"]) is str and row["c"].islower())
 
 
 def _canonical_order(wire: Any) -> Json:

@@ -25,7 +25,7 @@ from paper.hyperliquid import info_portfolio
 from paper.hyperliquid.control import Control, control_routes
 from paper.hyperliquid.described import described_orders
 from paper.hyperliquid.exchange import Envelope
-from paper.hyperliquid.lane import UNPARSABLE, Lane
+from paper.hyperliquid.lane import NOTED, UNPARSABLE, Lane
 from paper.hyperliquid.limits import answer_weight, exchange_weight, info_weight
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.ticking import tick
@@ -52,7 +52,7 @@ class Server:
         self.node = node
         self.faults = Faults()
         self.hub = Hub(node, self.faults, self.act)
-        self.lane = Lane(node, self.faults, _noted)
+        self.lane = Lane(node, self.faults, log)
         node.listeners.append(self.hub.publish)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -199,7 +199,7 @@ class Server:
 
 
 def _noted(action: Json, answer: Json) -> None:
-    log.info("%s -> %s", action, answer)
+    log.info(NOTED, action, answer)
 
 
 def _end_loudly(ticker: asyncio.Task[None]) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import Field, fields, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from paper.engine.orders import Order, Origin, Status, Tif
-from paper.store import Store
+import pytest
+from pydantic import TypeAdapter
+
+from paper.engine.orders import Order, OrderEvent, Origin, Status, Tif, Trigger
+from paper.store import SCHEMA, Store
 
 
 def order(oid: int, sz: str) -> Order:
@@ -48,6 +53,51 @@ def test_the_last_state_of_each_order_is_read_back_in_the_order_of_ids(tmp_path:
         again.close()
 
 
+@pytest.mark.parametrize("name", [row.name for row in fields(Order)])
+def test_an_order_that_differs_in_anything_from_a_fresh_one_is_read_back_as_it_was(tmp_path: Path, name: str) -> None:
+    others: dict[str, object] = {
+        "oid": 3, "user": "0xb", "coin": "ETH", "asset": 1, "limit_px": Decimal("1E+3"), "sz": Decimal("0.1"),
+        "orig_sz": Decimal(7), "tif": Tif.ALO, "admitted_ms": 70, "timestamp": 80, "status": Status.CANCELED,
+        "origin": Origin(signer="0xb", nonce=None, expires_after=5), "cloid": "0x0b", "parent": 4, "group": 5,
+        "trigger": Trigger(px=Decimal(9), is_market=True, tpsl="sl"), "builder": "0xc", "builder_fee": 6,
+        "filled_sz": Decimal("0.2"), "filled_ntl": Decimal(3), "twap_id": 8, "purpose": "Twap Slice",
+        "self_trade": "both", "error": "no", "events": [],
+    }  # fmt: skip
+    made = order(2, "1")
+    setattr(made, name, others[name] if name in others else not getattr(made, name))
+    store = Store(tmp_path / "state")
+    store.put_batch([made], [], [])
+    store.commit()
+    store.close()
+    assert list(Store(tmp_path / "state").rows("orders")) == [made]
+
+
+@pytest.mark.parametrize("row", fields(OrderEvent), ids=lambda row: str(row.name))
+def test_an_opening_that_differs_in_anything_is_read_back_as_it_was(tmp_path: Path, row: Field[object]) -> None:
+    others: dict[str, object] = {"ms": 9, "timestamp": 9, "status": Status.TRIGGERED}
+    made = order(2, "1")
+    known = getattr(made.events[0], row.name)
+    changed: Any = not known if isinstance(known, bool) else others.get(row.name, Decimal(5))
+    made.events[0] = replace(made.events[0], **{row.name: changed})
+    store = Store(tmp_path / "state")
+    store.put_batch([made], [], [])
+    store.commit()
+    store.close()
+    assert list(Store(tmp_path / "state").rows("orders")) == [made]
+
+
+def test_batches_of_the_schema_that_wrote_all_orders_in_full_are_read(tmp_path: Path) -> None:
+    Store(tmp_path / "state").close()
+    with sqlite3.connect(tmp_path / "state") as database:
+        row = (TypeAdapter(list[Order]).dump_json([order(1, "2")]), b'[[["0xa",5]],[["0xa",3,0]]]')
+        database.execute("insert into batches(orders, sent) values (?, ?)", row)
+        database.execute("update meta set body = '2' where key = 'schema'")
+    database.close()
+    again = Store(tmp_path / "state")
+    assert (list(again.rows("orders")), list(again.nonces())) == ([order(1, "2")], [("0xa", 5)])
+    assert list(again.counts()) == [("0xa", 3, 0)]
+
+
 def test_nonces_of_a_pruned_agent_stay_forgotten_and_later_ones_count(tmp_path: Path) -> None:
     store = Store(tmp_path / "state")
     store.put_batch([], [("0xa", 5), ("0xb", 6)], [("0xa", 3, 0)])
@@ -72,4 +122,4 @@ def test_a_state_file_of_the_schema_before_batches_is_read(tmp_path: Path) -> No
     with sqlite3.connect(tmp_path / "state") as database:
         database.execute("update meta set body = '1' where key = 'schema'")
     database.close()
-    assert Store(tmp_path / "state").meta("schema") == 2
+    assert Store(tmp_path / "state").meta("schema") == SCHEMA
