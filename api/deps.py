@@ -13,7 +13,7 @@ from advisors.registry import Registry, built_in
 from api.executions import Executions
 from runtime.secrets import KeyRing, Vault
 from runtime.settings import Settings
-from storage.access import Audit, Idempotency, SignerBook, Users, UserSettings
+from storage.access import Audit, Idempotency, Names, SignerBook, Users, UserSettings
 from storage.base import Accounts, Agents, Diary, Events, Halts, Portfolios, Reconciliations, RiskBook
 from storage.postgres.accounts import PostgresAccounts
 from storage.postgres.agents import PostgresAgents
@@ -23,6 +23,7 @@ from storage.postgres.events import PostgresEvents
 from storage.postgres.halts import PostgresHalts
 from storage.postgres.idempotency import PostgresIdempotency
 from storage.postgres.keys import PostgresSignerBook
+from storage.postgres.names import PostgresNames
 from storage.postgres.portfolios import PostgresPortfolios
 from storage.postgres.reconciliation import PostgresReconciliations
 from storage.postgres.risk import PostgresRiskBook
@@ -51,6 +52,7 @@ class Parts:
     diary: Diary
     portfolios: Portfolios
     halts: Halts
+    names: Names
     events: Events
     audit: Audit
     idempotency: Idempotency
@@ -77,6 +79,7 @@ def parts_over(
         diary=PostgresDiary(engine),
         portfolios=PostgresPortfolios(engine),
         halts=PostgresHalts(engine),
+        names=PostgresNames(engine),
         events=PostgresEvents(engine),
         audit=PostgresAudit(engine),
         idempotency=PostgresIdempotency(engine),

@@ -12,7 +12,7 @@ from api import starts
 from api.deps import Parts
 from api.schemas.platform import HaltAnswer, HaltsView, ReleaseAnswer, halt_fields, halt_of
 from domain.errors import Retryable
-from domain.halts import HaltFlag, HaltScope
+from domain.halts import HaltFlag, HaltScope, warning_of
 from storage.records import HaltRecord
 from workflows.platform.messages import Halt, Release
 
@@ -37,7 +37,18 @@ def close(parts: Parts, flag: HaltFlag, *, keep_resting: bool = False) -> HaltAn
         is_told = False
     else:
         is_told = True
-    return HaltAnswer.model_validate({**halt_fields(record), "closed_ms": milliseconds, "is_told": is_told})
+    matches = _matches(parts, kept)
+    extra = {"closed_ms": milliseconds, "is_told": is_told, "matches": matches}
+    warning = warning_of(kept.scope, kept.key, matches)
+    return HaltAnswer.model_validate({**halt_fields(record), **extra, "warning": warning})
+
+
+def _matches(parts: Parts, flag: HaltFlag) -> int | None:
+    """Count who is known by the key of a halt; asked after its commit, which waits for nothing."""
+    try:
+        return int(flag.key in parts.names.ids(HaltScope(flag.scope), flag.key))
+    except Retryable:
+        return None
 
 
 def release(parts: Parts, *, scope: HaltScope, key: str, by: str) -> ReleaseAnswer:

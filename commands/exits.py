@@ -1,7 +1,7 @@
 """How a command ends: its exit code, and one sentence with a stable code for each error.
 
 0    done
-1    the command ran and the answer is no: --once did not succeed, doctor or audit found a fault
+1    the command ran and the answer is no: --once did not succeed, doctor or audit found a fault, a halt names nobody known
 2    wrong usage: an unknown option, a value that is none or a missing argument
 3    set-up: a setting, a port, a missing program, a schema that does not fit
 4    refused: by the API, the venue or a risk rule; nothing happened

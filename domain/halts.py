@@ -31,6 +31,19 @@ class HaltFlag:
         return f"{self.scope} {self.key}".strip()
 
 
+def warning_of(scope: str, key: str, matches: int | None) -> str:
+    """Say what is odd about a halt that names nobody who is known; '' when nothing is.
+
+    It is never refused for that: the flag holds for an id that this database learns of later, and a person in a hurry may be right.
+    """
+    if matches != 0:
+        return ""
+    return (
+        f"No {scope} {key} is known here, so this halt may stop nothing: it is in force, check the id, "
+        "and halt the platform if you cannot."
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmergencyStop:
     """Stop an agent, cancel its orders and close its positions.

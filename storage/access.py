@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
+from domain.halts import HaltScope
 from storage.records import (
     ApiKey,
     AuditEntry,
@@ -83,6 +84,13 @@ class SignerBook(Protocol):
 
     def retire(self, user_id: str, signer_id: str) -> bool:
         """Never use a key again."""
+
+
+class Names(Protocol):
+    """Who is meant by an id or a name, over all users."""
+
+    def ids(self, scope: HaltScope, text: str) -> tuple[str, ...]:
+        """Find the users or agents with an id, or else those with a name; a venue and the platform are their own."""
 
 
 class Audit(Protocol):

@@ -40,10 +40,16 @@ class HaltView(Answer):
 
 
 class HaltAnswer(HaltView):
-    """A halt that was just made: `closed_ms` from request to commit; `is_told` that the PlatformWorkflow knows."""
+    """A halt that was just made: `closed_ms` from request to commit; `is_told` that the PlatformWorkflow knows.
+
+    `matches` is how many users, agents or venues are known by the key, None when that could not be found out; at 0 the halt is in
+    force all the same, and `warning` says what to do.
+    """
 
     closed_ms: Number
     is_told: bool
+    matches: int | None
+    warning: str
 
 
 class HaltsView(Answer):
