@@ -106,6 +106,8 @@ class PostgresIntents:
         """Show the terminal phase and free the slot if the intent holds it; its row is locked against new steps meanwhile."""
         bound = select(fills).where(fills.c.intent_id == intent.intent_id)
         with transaction(self._engine) as connection:
+            # One that was called off before anything else was done of it is shown as well.
+            register(connection, intent)
             own = tuple(fill_of(row) for row in connection.execute(bound))
             values = {
                 "phase": phase.value,

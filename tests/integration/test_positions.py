@@ -107,6 +107,16 @@ def test_a_close_ends_flat_with_nothing_of_ours_working(desk: Bench) -> None:
     assert desk.books.intents.owner(intent.account_id, "ETH") == ""
 
 
+def test_an_intent_that_was_called_off_before_anything_was_done_of_it_is_shown(desk: Bench) -> None:
+    intent = desk.wish(desk.account("gustav"), "one")
+    finish = FinishRequest(intent=intent, phase=IntentPhase.CANCELLED, code="cancelled")
+    retried(lambda: desk.positions.finish_intent(finish))
+    view = desk.books.intents.view(intent.intent_id)
+    assert view is not None
+    assert view.phase is IntentPhase.CANCELLED
+    assert desk.approve(intent).order is None
+
+
 @pytest.mark.parametrize("fault", ["execute_then_drop", "drop", "execute_then_502", "duplicate_request"])
 def test_a_close_whose_answer_is_lost_neither_flips_nor_stays_open(desk: Bench, fault: str) -> None:
     intent = opened(desk, f"user {fault}")
