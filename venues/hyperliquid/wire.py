@@ -13,8 +13,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from coincurve import PrivateKey
 from eth_account import Account
+from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
 from hyperliquid.utils import signing
 from hyperliquid.utils.types import Cloid
 
@@ -139,8 +142,8 @@ class Signer:
     def sign(self, key: SigningKey, action: Action, *, nonce: int, expires_at: datetime | None) -> SignedRequest:
         """Sign an action of the exchange and build the bytes to post."""
         expires = None if expires_at is None else to_millis(expires_at)
-        signature = signing.sign_l1_action(wallet_of(key), action, None, nonce, expires, self.is_mainnet)
-        return envelope(action, signature, nonce=nonce, expires=expires)
+        digest = _digest(signing.action_hash(action, None, nonce, expires), is_mainnet=self.is_mainnet)
+        return envelope(action, _signature(_private_key(key), digest), nonce=nonce, expires=expires)
 
     def sign_agent_approval(self, master: SigningKey, agent_address: str, name: str, nonce: int) -> SignedRequest:
         """Sign the approval of an agent wallet with the master's key; such actions know no deadline."""
@@ -183,18 +186,58 @@ def _signature_bytes(signature: str) -> bytes:
     return raw
 
 
+def _digest(connection_id: bytes, *, is_mainnet: bool) -> bytes:
+    """Return what a wallet signs for an action: the SDK's typed data, of which all but the action's hash stays the same.
+
+    The SDK writes, reads and hashes the types anew for each signature, which takes four times as long as signing.
+    """
+    return keccak(_DOMAIN + keccak(_AGENTS[is_mainnet] + connection_id))
+
+
+def _typed(*, is_mainnet: bool) -> Any:
+    return encode_typed_data(full_message=signing.l1_payload(signing.construct_phantom_agent(bytes(32), is_mainnet)))
+
+
+_DOMAIN = b"\x19\x01" + _typed(is_mainnet=True).header
+_AGENT = keccak(text="Agent(string source,bytes32 connectionId)")
+_AGENTS = {is_mainnet: _AGENT + keccak(text="a" if is_mainnet else "b") for is_mainnet in (True, False)}
+
+
+def _signature(key: PrivateKey, digest: bytes) -> dict[str, Any]:
+    """Sign a digest as `eth_account` does: deterministic, with a low s."""
+    raw = key.sign_recoverable(digest, hasher=None)
+    return {"r": hex(int.from_bytes(raw[:32])), "s": hex(int.from_bytes(raw[32:64])), "v": raw[64] + 27}
+
+
+def _private_key(key: SigningKey) -> PrivateKey:
+    """Open a key as `wallet_of` does, in a third of its time."""
+    try:
+        private = PrivateKey(bytes.fromhex(key.secret.removeprefix("0x")))
+    except ValueError:
+        raise _no_key(key) from None
+    address = "0x" + keccak(private.public_key.format(compressed=False)[1:])[-20:].hex()
+    _require_address(key, address)
+    return private
+
+
 def wallet_of(key: SigningKey) -> LocalAccount:
     """Open a key; refuses one whose address is not the stated one, since that order would be signed by a stranger."""
     try:
         wallet: LocalAccount = Account.from_key(key.secret)
     except Exception:  # noqa: BLE001  eth_account raises many types, and their texts may hold the key
-        raise Misconfigured(
-            "bad_key", f"The key of {key.address} is no private key.", action="Store it again."
-        ) from None
-    if wallet.address.lower() != key.address.lower():
-        text = f"The key stored for {key.address} belongs to {wallet.address}."
-        raise Misconfigured("bad_key", text, action="Store the key of the agent wallet again.")
+        raise _no_key(key) from None
+    _require_address(key, wallet.address)
     return wallet
+
+
+def _no_key(key: SigningKey) -> Misconfigured:
+    return Misconfigured("bad_key", f"The key of {key.address} is no private key.", action="Store it again.")
+
+
+def _require_address(key: SigningKey, address: str) -> None:
+    if address.lower() != key.address.lower():
+        text = f"The key stored for {key.address} belongs to {address}."
+        raise Misconfigured("bad_key", text, action="Store the key of the agent wallet again.")
 
 
 def envelope(action: Action, signature: Any, *, nonce: int, expires: int | None) -> SignedRequest:

@@ -1,10 +1,11 @@
 """What is signed and posted, against the vectors of the SDK's own tests."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from eth_account import Account
 from hyperliquid.utils import signing
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +29,27 @@ def test_the_order_of_the_sdks_vector_is_signed_alike():
         "s": "0x6b53878fc99d26047f4d7e8c90eb98955a109f44209163f52d8dc4278cbbd9f5",
         "v": 27,
     }
+
+
+@given(
+    secret=st.binary(min_size=32, max_size=32).filter(lambda raw: 0 < int.from_bytes(raw) < 2**255),
+    nonce=st.integers(0, 2**42),
+    expires=st.none() | st.integers(0, 2**31).map(lambda seconds: NOW + timedelta(seconds=seconds)),
+    is_mainnet=st.booleans(),
+    oid=st.text("0123456789", min_size=1, max_size=15),
+)
+def test_every_signature_is_the_sdks(
+    secret: bytes, nonce: int, expires: datetime | None, is_mainnet: bool, oid: str
+) -> None:
+    """What stays the same in the SDK's typed data is hashed once; the bytes that the venue reads must not differ by it."""
+    wallet = Account.from_key(secret)
+    key = SigningKey(address=wallet.address, secret=secret.hex())
+    action = wire.cancel_action(1, oid, CLIENT_ID)
+    request = wire.Signer(is_mainnet=is_mainnet).sign(key, action, nonce=nonce, expires_at=expires)
+    dies = None if expires is None else wire.to_millis(expires)
+    assert json.loads(request.body)["signature"] == signing.sign_l1_action(
+        wallet, action, None, nonce, dies, is_mainnet
+    )
 
 
 def test_the_order_action_hashes_as_in_the_sdks_vector():
@@ -139,7 +161,6 @@ def test_a_key_that_does_not_belong_to_its_address_is_refused_and_not_shown(secr
 
 
 def test_an_approval_signed_elsewhere_is_the_one_signed_here():
-    from eth_account import Account
     from eth_account.messages import encode_typed_data
 
     agent = "0x" + "cd" * 20
