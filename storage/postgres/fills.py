@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 from sqlalchemy import Engine, bindparam, or_, select, text
-from sqlalchemy.dialects.postgresql import insert
 
 from domain.accounts import AccountRef
 from domain.fills import Fill
@@ -39,7 +39,18 @@ _CURSOR = text("select coalesce(fills_cursor, created_at) from accounts where id
 _MOVE_CURSOR = text(
     "update accounts set fills_cursor = :at where id = :account and (fills_cursor is null or fills_cursor < :at)"
 )
-_INSERT = insert(fills).on_conflict_do_nothing(constraint="fills_key").returning(fills)
+# The same statement for any number of rows: as VALUES it would be compiled and parsed anew each time, after each fill.
+_TYPES = {
+    "account_id": "text", "time": "timestamptz", "coin": "text", "trade_id": "text", "user_id": "text", "oid": "text",
+    "client_id": "text", "side": "text", "px": "numeric", "size": "numeric", "fee": "numeric", "closed_pnl": "numeric",
+    "start_position": "numeric", "is_taker": "boolean", "is_liquidation": "boolean",
+}  # fmt: skip
+_COLUMNS = ", ".join(_TYPES)
+_INSERT = text(
+    f"insert into fills ({_COLUMNS}) select {_COLUMNS} from jsonb_to_recordset(cast(:rows as jsonb))"  # noqa: S608 - what is put in is a constant
+    f" as given ({', '.join(f'{name} {kind}' for name, kind in _TYPES.items())})"
+    " on conflict on constraint fills_key do nothing returning *"
+)
 
 
 class PostgresFills:
@@ -52,11 +63,10 @@ class PostgresFills:
         """Insert fills once each, bind them to intents by client id or order id; returns the new ones."""
         if not new:
             return ()
-        values = [fill_values(fill, account.user_id) for fill in new]
+        rows = json.dumps([fill_values(fill, account.user_id) for fill in new], default=str)
         trade_ids = [fill.trade_id for fill in new]
         with transaction(self._engine) as connection:
-            # Rows as parameters: as VALUES of one statement they would be compiled anew each time, and this runs after each fill.
-            fresh = tuple(fill_of(row) for row in connection.execute(_INSERT, values))
+            fresh = tuple(fill_of(row) for row in connection.execute(_INSERT, {"rows": rows}))
             connection.execute(_BIND, {"account_id": account.account_id, "trade_ids": trade_ids})
             if fresh:
                 new_ids = [fill.trade_id for fill in fresh]
