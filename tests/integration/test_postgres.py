@@ -141,3 +141,43 @@ def test_a_full_stop_leaves_no_process(server: Postgres) -> None:
     server.stop()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, signal.SIGCONT)
+
+
+FULL_DISK = """
+import os, pathlib, subprocess, sys
+from runtime.errors import SetupError
+from runtime.postgres import Postgres
+
+home = pathlib.Path(sys.argv[1])
+
+def size(megabytes, *more):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join((f"size={megabytes}m", *more)), "none", home], check=True)
+
+size(12)
+try:
+    Postgres(home).start()
+except SetupError as error:
+    print(error.code, error.message, error.action, sep="|")
+size(400, "remount")
+with Postgres(home) as server:
+    print("runs" if server.is_running else "does not run")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file system of its own")
+def test_a_disk_that_is_full_at_the_first_start_is_one_sentence_and_with_room_it_starts(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    alone = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-r", "-m"]
+    if shutil.which("unshare") is None or subprocess.run([*alone, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("no mounts of our own here")
+    command = [*alone, sys.executable, "-c", FULL_DISK, str(home)]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    assert answer.returncode == 0, answer.stderr
+    first, second = answer.stdout.splitlines()
+    code, message, action = first.split("|")
+    assert code == "disk_full"
+    assert message == f"The disk of {home / 'postgres.new'} is full."
+    assert action == "Free some space and start again; nothing is lost."
+    assert second == "runs"
