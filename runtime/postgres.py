@@ -24,6 +24,7 @@ from runtime.processes import end, last_lines, spawn, wait_for
 ROLE = "holdfast"
 RECOVERY_TIMEOUT = timedelta(minutes=10)
 PREVIOUS_TIMEOUT = timedelta(seconds=15)
+LEAST_ROOM = 1 << 20
 STOP_TIMEOUT = timedelta(seconds=30)
 
 
@@ -152,7 +153,9 @@ class Postgres:
         wait_for(lambda: not self.is_running or self._is_ready(), RECOVERY_TIMEOUT)
         if not self.is_running or not self._is_ready():
             self.stop()
-            raise SetupError("postgres_failed", f"Postgres did not start: {last_lines(self._log)}", f"See {self._log}.")
+            reason = last_lines(self._log)
+            _require_room(reason, self._data)
+            raise SetupError("postgres_failed", f"Postgres did not start: {reason}", f"See {self._log}.")
 
     def _is_ready(self) -> bool:
         # After a crash the stale file still says "ready": only our own child's process id counts.
@@ -208,11 +211,16 @@ def _run_initdb(nobody: Nobody, data: Path, password_file: Path) -> None:
     answer = subprocess.run([*command, *options], capture_output=True, env=_environment(), check=False)
     if answer.returncode != 0:
         reason = " ".join(answer.stderr.decode(errors="replace").split())
-        if "No space left on device" in reason:
-            raise SetupError(
-                "disk_full", f"The disk of {data} is full.", "Free some space and start again; nothing is lost."
-            )
+        _require_room(reason, data)
         raise SetupError("initdb_failed", f"Postgres cannot make {data}: {reason}.", "Check the disk and its rights.")
+
+
+def _require_room(reason: str, data: Path) -> None:
+    """Raise disk_full when that is the reason that Postgres gave, or would have given: its log lies on the same disk."""
+    if "No space left on device" in reason or shutil.disk_usage(data).free < LEAST_ROOM:
+        raise SetupError(
+            "disk_full", f"The disk of {data} is full.", "Free some space and start again; nothing is lost."
+        )
 
 
 def _environment() -> dict[str, str]:

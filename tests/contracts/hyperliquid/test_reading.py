@@ -11,6 +11,7 @@ from domain.errors import Refused
 from tests.contracts.rigs.desk import Desk
 from tests.contracts.rigs.hyperliquid import BUDGET, QUICK, HyperliquidRig, wallets_of
 from venues.hyperliquid.stream import HyperliquidStream
+from venues.hyperliquid.venue import HyperliquidVenue
 
 
 def test_the_agents_address_is_no_account(desk: Desk):
@@ -56,19 +57,20 @@ async def test_more_users_than_a_connection_takes_are_refused(desk: Desk):
         await anext(HyperliquidStream(desk.venue.config, QUICK).events(addresses))
 
 
-def weight_spent(desk: Desk, read: Callable[[], object]) -> int:
+def weight_spent(venue: HyperliquidVenue, read: Callable[[], object]) -> int:
     """The request weight that a read spends of this address's 1200 a minute."""
-    client = desk.venue.client
-    before = client.budget.free_share
+    before = venue.client.budget.free_share
     read()
-    return round((before - client.budget.free_share) * BUDGET)
+    return round((before - venue.client.budget.free_share) * BUDGET)
 
 
 def test_the_check_of_a_listed_agents_link_does_not_ask_for_its_role(desk: Desk):
     """`userRole` weighs 60, and doctor, the API and the command line ask it of each account."""
-    accounts, agent = desk.venue.accounts, desk.key.address
-    assert weight_spent(desk, lambda: accounts.check_link(desk.account, agent)) == 60 + 20 + 20 + 2
-    assert weight_spent(desk, lambda: accounts.check_link(desk.account, desk.owner)) == 60 + 20 + 20 + 2
+    venue, agent = desk.venue, desk.key.address
+    assert isinstance(venue, HyperliquidVenue)
+    accounts = venue.accounts
+    assert weight_spent(venue, lambda: accounts.check_link(desk.account, agent)) == 60 + 20 + 20 + 2
+    assert weight_spent(venue, lambda: accounts.check_link(desk.account, desk.owner)) == 60 + 20 + 20 + 2
     stranger = wallets_of(desk).make_agent().address
-    assert weight_spent(desk, lambda: accounts.check_link(desk.account, stranger)) == 2 * 60 + 20 + 20 + 2
-    assert weight_spent(desk, lambda: accounts.is_listed(desk.owner, agent)) == 20
+    assert weight_spent(venue, lambda: accounts.check_link(desk.account, stranger)) == 2 * 60 + 20 + 20 + 2
+    assert weight_spent(venue, lambda: accounts.is_listed(desk.owner, agent)) == 20
