@@ -1,21 +1,34 @@
-"""`holdfast agent ...`: create, start, stop, pause, resume, status, emergency-stop, list."""
+"""`holdfast agent ...`: create, change, delete, start, stop, pause, resume, status, emergency-stop, list, decisions."""
 
 from typing import Annotated, Any
 
 import typer
 
 from commands.client import Api, connect
-from commands.given import DURATION_HELP, coin_of, pairs_of, seconds_of, without_blanks
+from commands.given import DURATION_HELP, coin_of, fraction_of, pairs_of, seconds_of, without_blanks
 from commands.naming import account_id, agent_id
 from commands.output import Json, print_fields, print_json, print_rows, say
 from domain.errors import HoldfastError
 
-app = typer.Typer(help="Agents: create, start, stop, pause, resume, status, emergency-stop.", no_args_is_help=True)
+app = typer.Typer(
+    help="Agents: create, change, start, stop, pause, resume, status, emergency-stop.", no_args_is_help=True
+)
 
 AgentId = Annotated[str, typer.Argument(help="The agent's id or name; may be left out where there is one agent only.")]
 Reason = Annotated[str, typer.Option(help="Shown in the history and in the audit log.")]
 COLUMNS = ("id", "name", "adviser", "coins", "mode", "status", "cycle", "last_cycle_at", "status_reason")
 
+DECISION_COLUMNS = ("cycle", "at", "adviser", "advice", "outcome")
+
+Every = Annotated[str, typer.Option(help=f"Time from cycle to cycle: {DURATION_HELP}.")]
+Interval = Annotated[str, typer.Option(help="Candles that it looks at: 1m, 5m, 15m, 1h, 4h, 1d, ...")]
+Mode = Annotated[str, typer.Option(help="simulate records what it would do; live sends orders, and needs --yes.")]
+Profile = Annotated[str, typer.Option(help="Limits where --limit says nothing: conservative, moderate or aggressive.")]
+Limits = Annotated[
+    list[str] | None, typer.Option("--limit", help="NAME=VALUE, for example max_leverage=3; repeat for several.")
+]
+Set = Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of the adviser, for example fast=8; repeat.")]
+Confirm = Annotated[bool, typer.Option("--yes", help="Confirm --mode live.")]
 
 COUNTS = frozenset({"max_leverage", "max_open_positions", "max_orders_per_hour", "loss_streak"})
 """Limits that the API takes as whole numbers; all others are decimals or text."""
@@ -27,22 +40,14 @@ def create(
     coins: Annotated[list[str], typer.Argument(help="BTC ETH ...: what it may trade.")],
     name: Annotated[str, typer.Option(help="What you call it.")] = "",
     account: Annotated[str, typer.Option(help="Account, by id or name; may be left out where there is one only.")] = "",
-    mode: Annotated[
-        str, typer.Option(help="simulate records what it would do; live sends orders, and needs --yes.")
-    ] = "simulate",
-    every: Annotated[str, typer.Option(help=f"Time from cycle to cycle: {DURATION_HELP}.")] = "5m",
-    interval: Annotated[str, typer.Option(help="Candles that it looks at: 1m, 5m, 15m, 1h, 4h, 1d, ...")] = "5m",
-    profile: Annotated[
-        str, typer.Option(help="Limits where --limit says nothing: conservative, moderate or aggressive.")
-    ] = "moderate",
-    limit: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE, for example max_leverage=3; repeat for several.")
-    ] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="NAME=VALUE of the adviser, for example fast=8; repeat.")
-    ] = None,
+    mode: Mode = "simulate",
+    every: Every = "5m",
+    interval: Interval = "5m",
+    profile: Profile = "moderate",
+    limit: Limits = None,
+    setting: Set = None,
     start_it: Annotated[bool, typer.Option("--start", help="Start it at once.")] = False,
-    confirm: Annotated[bool, typer.Option("--yes", help="Confirm --mode live.")] = False,
+    confirm: Confirm = False,
     key: Annotated[str, typer.Option(help="Idempotency key: repeated, it gives the same agent.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -78,7 +83,7 @@ def limits_of(given: list[str]) -> dict[str, object]:
         elif name == "allowed_coins":
             limits[name] = [coin_of(coin) for coin in value.split(",")]
         else:
-            limits[name] = seconds_of(value) if name.endswith("_seconds") else value
+            limits[name] = seconds_of(value) if name.endswith("_seconds") else fraction_of(value)
     return limits
 
 
@@ -90,6 +95,60 @@ def _started(api: Api, made: dict[str, Any], key: str) -> str:
         failure.message = f"Agent {made['id']} is made but not started: {failure.message}"
         raise
     return str(state["status"])
+
+
+@app.command()
+def change(
+    agent: Annotated[str, typer.Argument(help="The agent's id or name.")],
+    name: Annotated[str, typer.Option(help="What you call it from now on.")] = "",
+    adviser: Annotated[str, typer.Option(help="What decides: trend or mean_reversion.")] = "",
+    coin: Annotated[list[str] | None, typer.Option(help="What it may trade instead; repeat for several.")] = None,
+    mode: Mode = "",
+    every: Every = "",
+    interval: Interval = "",
+    profile: Profile = "",
+    limit: Limits = None,
+    setting: Set = None,
+    confirm: Confirm = False,
+    as_json: Json = False,
+) -> None:
+    """Change an agent; a running one takes it with its next cycle. What is not given stays; `--set NAME=` forgets a setting."""
+    api = connect()
+    path = f"/api/agents/{agent_id(api, agent)}"
+    body: dict[str, object] = {"name": name, "adviser": adviser, "mode": mode, "interval": interval}
+    body |= {"cycle_seconds": seconds_of(every), "risk_profile": profile, "limits": limits_of(limit or [])}
+    body["coins"] = [coin_of(one) for one in coin] if coin else ""
+    body = without_blanks(body)
+    if setting:
+        # The API replaces all settings at once.
+        settings = api.get(path)["settings"] | pairs_of("--set", setting)
+        body["settings"] = {name: value for name, value in settings.items() if value}
+    changed = api.patch(path, body | {"confirm": True} if confirm else body)
+    if as_json:
+        print_json(changed)
+    else:
+        say(f"{changed['id']}  {changed['name'] or changed['adviser']} is changed.")
+
+
+@app.command()
+def delete(agent: Annotated[str, typer.Argument(help="The agent's id or name.")], as_json: Json = False) -> None:
+    """Delete an agent that does not run; its intents and its trades stay."""
+    api = connect()
+    found = agent_id(api, agent)
+    api.delete(f"/api/agents/{found}")
+    print_json({"deleted": found}) if as_json else say(f"{agent} is deleted.")
+
+
+@app.command()
+def decisions(
+    agent: Annotated[str, typer.Argument(help="The agent's id or name.")],
+    limit: Annotated[int, typer.Option(help="At most so many, newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List what an agent decided, and what became of it."""
+    api = connect()
+    rows = api.get(f"/api/agents/{agent_id(api, agent)}/decisions", limit=limit)["items"]
+    print_rows(rows, DECISION_COLUMNS, as_json=as_json, empty="It has decided nothing yet.")
 
 
 @app.command("list")

@@ -160,6 +160,33 @@ def test_an_agent_is_made_and_started_by_one_command_and_once_by_its_key(anns: O
     wait_for(lambda: ann.get("/api/agent/status").json()["source"] == "database")
 
 
+def test_an_agent_is_changed_where_something_is_given_and_deleted(anns: Of, ann: Api) -> None:
+    asked = "agent create trend BTC ETH --name mine --set fast=8 --set adx_min=15 --limit max_leverage=2"
+    before = answer_of(anns(*asked.split(), "--json"))
+    more = (
+        "agent change mine --name ours --every 1h --coin sol --set fast=7 --set adx_min= --limit daily_loss=2% --json"
+    )
+    after = answer_of(anns(*more.split()))
+
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"name", "cycle_seconds", "coins", "settings", "limits"}
+    assert (after["name"], after["cycle_seconds"], after["coins"]) == ("ours", "3600", ["SOL"])
+    assert after["settings"] == {"fast": "7"}
+    assert (after["limits"]["max_leverage"], after["limits"]["daily_loss"]) == (2, "0.02")
+    assert "Repeat it with --yes." in anns("agent", "change", "ours", "--mode", "live").stderr
+    assert answer_of(anns("agent", "change", "ours", "--mode", "live", "--yes", "--json"))["mode"] == "live"
+    nothing = anns("agent", "change", "ours")
+    assert "send at least one field to change" in nothing.stderr
+    assert answer_of(anns("agent", "delete", "ours", "--json")) == {"deleted": before["id"]}
+    assert ann.get("/api/agents").json()["items"] == []
+
+
+def test_an_agent_without_a_cycle_has_decided_nothing(anns: Of) -> None:
+    anns("agent", "create", "trend", "BTC", "--name", "idle")
+    assert anns("agent", "decisions", "idle").stdout == "It has decided nothing yet.\n"
+    assert anns("agent", "decisions", "idle", "--json").stdout.strip() == "[]"
+
+
 def test_going_live_needs_a_yes(anns: Of, ann: Api) -> None:
     refused = anns("agent", "create", "trend", "ETH", "--mode", "live")
     assert refused.returncode == Exit.REFUSED
