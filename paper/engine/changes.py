@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from paper.engine.accounts import Fill, FundingPayment, LedgerUpdate, ValueSample
 from paper.engine.market import Trade
@@ -11,8 +12,7 @@ from paper.engine.orders import Order, OrderEvent
 from paper.engine.twaps import Twap, TwapStatus
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderChanged:
+class OrderChanged(NamedTuple):
     """An order changed; for the orderUpdates stream."""
 
     order: Order

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from paper.engine.orders import Origin, Tif, Trigger
 
@@ -17,9 +18,11 @@ class Grouping(StrEnum):
     POSITION_TPSL = "positionTpsl"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderRequest:
-    """One order of an action; exactly one of `tif` and `trigger` is set."""
+class OrderRequest(NamedTuple):
+    """One order of an action; exactly one of `tif` and `trigger` is set.
+
+    A named tuple like the context: a frozen dataclass sets its fields one by one, which is felt at thousands a second.
+    """
 
     asset: int
     is_buy: bool
@@ -31,8 +34,7 @@ class OrderRequest:
     cloid: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionContext:
+class ActionContext(NamedTuple):
     """What all orders of one action share."""
 
     user: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -60,7 +59,7 @@ def _context(account: Account, action: Json, origin: Origin) -> ActionContext:
     name, fee = address(typed(builder, dict).get("b")), typed(builder.get("f"), int)
     if fee > account.builder_fees.get(name, 0):
         raise ActionRefused(UNAPPROVED)
-    return replace(context, builder=name, builder_fee=fee)
+    return context._replace(builder=name, builder_fee=fee)
 
 
 def place_orders(node: Node, account: Account, action: Json, origin: Origin) -> Json:
@@ -173,7 +172,7 @@ def _modify(node: Node, account: Account, row: Json, origin: Origin, *, always: 
         cancel(node.venue, account.address, old.asset, old.oid)
         node.venue.books[account.address].release(old.cloid)
     if strict:
-        wanted = replace(wanted, tif=Tif.ALO)
+        wanted = wanted._replace(tif=Tif.ALO)
     context = ActionContext(user=account.address, origin=origin)
     outcome = place_batch(node.venue, context, [wanted])[0]
     if isinstance(outcome, Failed):

@@ -27,8 +27,9 @@ BATCHES = {"order": "orders", "cancel": "cancels", "cancelByCloid": "cancels", "
 
 def batch_length(action: Json) -> int:
     """Return how many orders or cancels an action carries, at least one."""
-    rows = action.get(BATCHES.get(action["type"], ""))
-    return max(len(rows), 1) if isinstance(rows, list) else 1
+    name = BATCHES.get(action["type"])
+    rows = action.get(name) if name else None
+    return len(rows) or 1 if isinstance(rows, list) else 1
 
 
 def exchange_weight(action: Json) -> int:

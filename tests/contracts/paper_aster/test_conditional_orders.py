@@ -33,21 +33,6 @@ def test_a_stop_that_is_reached_trades_under_its_own_id(trader: Trader, server: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "side", "trigger"),
-    [
-        ("STOP_MARKET", "SELL", "100000.10"),
-        ("STOP_MARKET", "BUY", "99999.90"),
-        ("TAKE_PROFIT_MARKET", "SELL", "99999.90"),
-        ("TAKE_PROFIT_MARKET", "BUY", "100000.10"),
-    ],
-)
-def test_a_condition_that_is_met_already_is_refused(trader: Trader, kind: str, side: str, trigger: str):
-    answer = trader.stop(type=kind, side=side, stopPrice=trigger)
-    assert answer.refusal == (400, -2021, "Order would immediately trigger.")
-    assert trader.open_ids() == []
-
-
-@pytest.mark.parametrize(
     ("kind", "side", "trigger", "px"),
     [
         ("STOP_MARKET", "BUY", "101000.00", 101_000),

@@ -2,27 +2,14 @@
 
 import json
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from tests.contracts.paper_fapi.trader import SYMBOL, Reply, Trader, eventually
+from tests.contracts.paper_fapi.trader import SYMBOL, Trader, eventually
 from tests.contracts.rigs.server import PaperServer
 
 ELSEWHERE = "Order type not supported for this endpoint. Please use the Algo Order API endpoints instead."
 CONDITIONAL = ["STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"]
-
-
-def stop(trader: Trader, **changes: Any) -> Reply:
-    """Wait to sell 0.010 at the market when the price falls to 95,000."""
-    terms = {"algoType": "CONDITIONAL", "symbol": SYMBOL, "side": "SELL", "type": "STOP_MARKET"}
-    given = terms | {"quantity": "0.010", "triggerPrice": "95000.00"} | changes
-    return trader.post("algoOrder", **{name: value for name, value in given.items() if value is not None})
-
-
-def waiting(trader: Trader) -> list[int]:
-    """The ids of the orders that wait."""
-    return [row["algoId"] for row in trader.get("openAlgoOrders", symbol=SYMBOL).ok]
 
 
 @pytest.mark.parametrize("kind", CONDITIONAL)
@@ -35,16 +22,16 @@ def test_the_order_endpoint_sends_conditional_orders_away(trader: Trader, kind: 
 
 def test_a_conditional_order_waits_is_found_and_is_cancelled(trader: Trader):
     trader.market().ok  # noqa: B018
-    made = stop(trader, clientAlgoId="guard").ok
+    made = trader.algo_stop(clientAlgoId="guard").ok
     assert (made["algoStatus"], made["orderType"], made["triggerPrice"], made["clientAlgoId"]) == (
         "NEW", "STOP_MARKET", "95000.00", "guard",
     )  # fmt: skip
     for key in ({"algoId": made["algoId"]}, {"clientAlgoId": "guard"}):
         assert trader.get("algoOrder", **key).ok["algoStatus"] == "NEW"
-    assert waiting(trader) == [made["algoId"]]
+    assert trader.waiting_ids() == [made["algoId"]]
     answer = trader.delete("algoOrder", clientAlgoId="guard").ok
     assert answer == {"algoId": made["algoId"], "clientAlgoId": "guard", "code": "200", "msg": "success"}
-    assert waiting(trader) == []
+    assert trader.waiting_ids() == []
     assert trader.get("algoOrder", algoId=made["algoId"]).ok["algoStatus"] == "CANCELED"
     assert trader.delete("algoOrder", clientAlgoId="guard").refusal == (400, -2011, "Unknown order sent.")
     assert trader.get("algoOrder", algoId=99).refusal == (400, -2013, "Order does not exist.")
@@ -52,20 +39,20 @@ def test_a_conditional_order_waits_is_found_and_is_cancelled(trader: Trader):
 
 def test_open_algo_orders_are_no_open_orders_and_survive_cancel_all(trader: Trader):
     trader.market().ok  # noqa: B018
-    made, placed = stop(trader).ok["algoId"], trader.order().ok["orderId"]
-    assert (trader.open_ids(), waiting(trader)) == ([placed], [made])
+    made, placed = trader.algo_stop().ok["algoId"], trader.order().ok["orderId"]
+    assert (trader.open_ids(), trader.waiting_ids()) == ([placed], [made])
     assert trader.get("order", symbol=SYMBOL, orderId=made).code == -2013
     assert trader.delete("order", symbol=SYMBOL, orderId=made).code == -2011
     trader.delete("allOpenOrders", symbol=SYMBOL).ok  # noqa: B018
-    assert (trader.open_ids(), waiting(trader)) == ([], [made])
+    assert (trader.open_ids(), trader.waiting_ids()) == ([], [made])
     trader.delete("algoOpenOrders", symbol=SYMBOL).ok  # noqa: B018
-    assert waiting(trader) == []
+    assert trader.waiting_ids() == []
 
 
 def test_a_stop_that_is_reached_becomes_an_order_of_its_own(trader: Trader, server: PaperServer):
     trader.market().ok  # noqa: B018
     with trader.events() as events:
-        made = stop(trader, clientAlgoId="guard").ok["algoId"]
+        made = trader.algo_stop(clientAlgoId="guard").ok["algoId"]
         events.next("ALGO_UPDATE", X="NEW")
         server.move("BTC", 94_900)
         fired = events.next("ALGO_UPDATE", X="TRIGGERED")["o"]
@@ -80,24 +67,9 @@ def test_a_stop_that_is_reached_becomes_an_order_of_its_own(trader: Trader, serv
     assert trader.amount() == 0
 
 
-@pytest.mark.parametrize(
-    ("kind", "side", "trigger"),
-    [
-        ("STOP_MARKET", "SELL", "100000.10"),
-        ("STOP_MARKET", "BUY", "99999.90"),
-        ("TAKE_PROFIT_MARKET", "SELL", "99999.90"),
-        ("TAKE_PROFIT_MARKET", "BUY", "100000.10"),
-    ],
-)
-def test_a_condition_that_is_met_already_is_refused(trader: Trader, kind: str, side: str, trigger: str):
-    answer = stop(trader, type=kind, side=side, triggerPrice=trigger)
-    assert answer.refusal == (400, -2021, "Order would immediately trigger.")
-    assert waiting(trader) == []
-
-
 def test_a_stop_limit_rests_at_its_price_when_it_has_fired(trader: Trader, server: PaperServer):
     trader.market().ok  # noqa: B018
-    made = stop(trader, type="STOP", price="96000.00", timeInForce="GTC").ok["algoId"]
+    made = trader.algo_stop(type="STOP", price="96000.00", timeInForce="GTC").ok["algoId"]
     server.move("BTC", 94_900)
     eventually(lambda: len(trader.open_ids()) == 1)
     (row,) = trader.get("openOrders", symbol=SYMBOL).ok
@@ -106,7 +78,7 @@ def test_a_stop_limit_rests_at_its_price_when_it_has_fired(trader: Trader, serve
 
 
 def test_nothing_is_checked_of_margin_until_the_condition_is_met(trader: Trader, server: PaperServer):
-    made = stop(trader, side="BUY", quantity="100", triggerPrice="101000.00").ok["algoId"]
+    made = trader.algo_stop(side="BUY", quantity="100", triggerPrice="101000.00").ok["algoId"]
     with trader.events() as events:
         server.move("BTC", 101_100)
         told = events.next("ALGO_UPDATE", X="REJECTED")["o"]
@@ -116,7 +88,7 @@ def test_nothing_is_checked_of_margin_until_the_condition_is_met(trader: Trader,
 
 
 def test_a_stop_that_only_reduces_has_nothing_to_do_without_a_position(trader: Trader, server: PaperServer):
-    made = stop(trader, reduceOnly="true").ok["algoId"]
+    made = trader.algo_stop(reduceOnly="true").ok["algoId"]
     server.move("BTC", 94_900)
     assert eventually(lambda: trader.get("algoOrder", algoId=made).ok["algoStatus"] == "REJECTED")
     assert trader.amount() == 0
@@ -124,11 +96,11 @@ def test_a_stop_that_only_reduces_has_nothing_to_do_without_a_position(trader: T
 
 def test_close_position_takes_no_size_and_closes_what_there_is_then(trader: Trader, server: PaperServer):
     closing = {"closePosition": "true", "quantity": None}
-    with_size = stop(trader, closePosition="true").refusal
+    with_size = trader.algo_stop(closePosition="true").refusal
     assert with_size == (400, -4137, "Quantity must be zero with closePosition equals true")
-    assert stop(trader, reduceOnly="true", **closing).code == -1106
+    assert trader.algo_stop(reduceOnly="true", **closing).code == -1106
     trader.market().ok  # noqa: B018
-    made = stop(trader, **closing).ok
+    made = trader.algo_stop(**closing).ok
     assert (made["closePosition"], made["quantity"]) == (True, "0.000")
     trader.market(quantity="0.015").ok  # noqa: B018
     server.move("BTC", 94_900)
@@ -140,27 +112,27 @@ def test_close_position_takes_no_size_and_closes_what_there_is_then(trader: Trad
 def test_one_stop_and_one_take_profit_may_close_a_position(trader: Trader):
     trader.market().ok  # noqa: B018
     closing = {"closePosition": "true", "quantity": None}
-    stop(trader, **closing).ok  # noqa: B018
-    stop(trader, type="TAKE_PROFIT_MARKET", triggerPrice="105000.00", **closing).ok  # noqa: B018
+    trader.algo_stop(**closing).ok  # noqa: B018
+    trader.algo_stop(type="TAKE_PROFIT_MARKET", triggerPrice="105000.00", **closing).ok  # noqa: B018
     words = "An open stop or take profit order with GTE and closePosition in the direction is existing."
-    assert stop(trader, triggerPrice="94000.00", **closing).refusal == (400, -4130, words)
-    assert len(waiting(trader)) == 2
+    assert trader.algo_stop(triggerPrice="94000.00", **closing).refusal == (400, -4130, words)
+    assert len(trader.waiting_ids()) == 2
 
 
 def test_a_client_id_of_an_algo_order_is_taken_while_it_waits(trader: Trader):
-    stop(trader, clientAlgoId="guard").ok  # noqa: B018
-    assert stop(trader, clientAlgoId="guard").refusal == (400, -4116, "ClientOrderId is duplicated.")
-    assert stop(trader, clientAlgoId=37 * "a").code == -4015
+    trader.algo_stop(clientAlgoId="guard").ok  # noqa: B018
+    assert trader.algo_stop(clientAlgoId="guard").refusal == (400, -4116, "ClientOrderId is duplicated.")
+    assert trader.algo_stop(clientAlgoId=37 * "a").code == -4015
     trader.delete("algoOrder", clientAlgoId="guard").ok  # noqa: B018
-    assert stop(trader, clientAlgoId="guard").status == 200
+    assert trader.algo_stop(clientAlgoId="guard").status == 200
 
 
 def test_a_trailing_stop_follows_the_best_price(trader: Trader, server: PaperServer):
     trader.market().ok  # noqa: B018
     trailing = {"type": "TRAILING_STOP_MARKET", "triggerPrice": None}
-    assert stop(trader, **trailing).code == -1102
-    assert stop(trader, **trailing, callbackRate="0.05").refusal == (400, -2007, "Invalid callBack rate")
-    made = stop(trader, **trailing, callbackRate="1", activatePrice="101000.00").ok["algoId"]
+    assert trader.algo_stop(**trailing).code == -1102
+    assert trader.algo_stop(**trailing, callbackRate="0.05").refusal == (400, -2007, "Invalid callBack rate")
+    made = trader.algo_stop(**trailing, callbackRate="1", activatePrice="101000.00").ok["algoId"]
     status = lambda: trader.get("algoOrder", algoId=made).ok["algoStatus"]  # noqa: E731
     for px in (98_000, 101_500, 103_000, 102_100):
         server.move("BTC", px)
@@ -171,23 +143,23 @@ def test_a_trailing_stop_follows_the_best_price(trader: Trader, server: PaperSer
 
 
 def test_the_service_takes_conditional_orders_alone(trader: Trader):
-    assert stop(trader, algoType="VP").refusal[1] == -4136
-    assert stop(trader, type="LIMIT", price="97000.00").refusal == (400, -1116, "Invalid orderType.")
-    assert stop(trader, triggerPrice=None).code == -1102
-    assert stop(trader, triggerPrice="95000.05").refusal == (400, -4014, "Price not increased by tick size.")
-    assert stop(trader, quantity="0.0005").code == -1111
+    assert trader.algo_stop(algoType="VP").refusal[1] == -4136
+    assert trader.algo_stop(type="LIMIT", price="97000.00").refusal == (400, -1116, "Invalid orderType.")
+    assert trader.algo_stop(triggerPrice=None).code == -1102
+    assert trader.algo_stop(triggerPrice="95000.05").refusal == (400, -4014, "Price not increased by tick size.")
+    assert trader.algo_stop(quantity="0.0005").code == -1111
     assert trader.put("algoOrder", algoId=1).status == 404
 
 
 def test_two_hundred_conditional_orders_may_wait_over_all_contracts(trader: Trader):
     for place in range(200):
         where = {"symbol": "ETHUSDT", "quantity": "0.1", "triggerPrice": "3000.00"} if place % 2 else {}
-        assert stop(trader, **where).status == 200
-    assert stop(trader).refusal == (400, -4045, "Reach max stop order limit.")
+        assert trader.algo_stop(**where).status == 200
+    assert trader.algo_stop().refusal == (400, -4045, "Reach max stop order limit.")
 
 
 def test_orders_that_waited_are_listed_by_contract_and_page(trader: Trader):
-    ids = [stop(trader, triggerPrice=f"{94_000 + place}.00").ok["algoId"] for place in range(3)]
+    ids = [trader.algo_stop(triggerPrice=f"{94_000 + place}.00").ok["algoId"] for place in range(3)]
     assert [row["algoId"] for row in trader.get("allAlgoOrders", symbol=SYMBOL).ok] == ids
     assert [row["algoId"] for row in trader.get("allAlgoOrders", symbol=SYMBOL, algoId=ids[1], limit=1).ok] == [ids[1]]
     assert trader.get("openAlgoOrders", symbol="ETHUSDT").ok == []
@@ -196,7 +168,7 @@ def test_orders_that_waited_are_listed_by_contract_and_page(trader: Trader):
 def test_the_order_that_was_born_may_be_told_to_have_a_name_of_its_own(trader: Trader, server: PaperServer):
     server.post("settings", algo_child_client_id="generated")
     trader.market().ok  # noqa: B018
-    made = stop(trader, clientAlgoId="guard").ok["algoId"]
+    made = trader.algo_stop(clientAlgoId="guard").ok["algoId"]
     server.move("BTC", 94_900)
     eventually(lambda: trader.amount() == 0)
     child = trader.get("algoOrder", algoId=made).ok["actualOrderId"]

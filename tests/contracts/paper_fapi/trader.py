@@ -199,6 +199,16 @@ class Trader:
         kind = {"type": "STOP_MARKET", "price": None, "timeInForce": None, "side": "SELL", "stopPrice": "95000.00"}
         return self.order(**(kind | changes))
 
+    def algo_stop(self, **changes: Any) -> Reply:
+        """The same stop through Binance's algo order service."""
+        kind = {"algoType": "CONDITIONAL", "symbol": SYMBOL, "side": "SELL", "type": "STOP_MARKET"}
+        given = kind | {"quantity": "0.010", "triggerPrice": "95000.00"} | changes
+        return self.post("algoOrder", **{name: value for name, value in given.items() if value is not None})
+
+    def waiting_ids(self) -> list[int]:
+        """The ids of the algo orders that wait."""
+        return [row["algoId"] for row in self.get("openAlgoOrders", symbol=SYMBOL).ok]
+
     def amount(self, symbol: str = SYMBOL) -> Decimal:
         rows = self.get("/fapi/v3/positionRisk", symbol=symbol).ok
         return sum((Decimal(row["positionAmt"]) for row in rows), Decimal(0))

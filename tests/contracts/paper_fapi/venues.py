@@ -1,7 +1,10 @@
-"""Running the paper servers for the tests of this protocol."""
+"""Running the paper servers for the tests of this protocol: a package's conftest takes these fixtures in by name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import pytest
 
 from tests.contracts.paper_fapi.trader import BASE, Trader, key_trader, wallet_trader
 from tests.contracts.rigs.server import PaperServer
@@ -31,3 +34,33 @@ def trader_of(server: PaperServer, kind: str, money: str = "100000") -> Iterator
         yield made
     finally:
         made.close()
+
+
+def running_of(*kinds: str) -> Any:
+    """Return the fixture `running`: each of some venues as one process, one after the other."""
+
+    @pytest.fixture(scope="package", params=kinds)
+    def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperServer]:
+        with PaperServer(tmp_path_factory.mktemp(request.param), request.param) as server:
+            yield server
+
+    return running
+
+
+@pytest.fixture
+def server(running: PaperServer) -> PaperServer:
+    """A venue that stands still."""
+    return calm(running)
+
+
+@pytest.fixture
+def venue(request: pytest.FixtureRequest) -> str:
+    """The name of the venue that is asked."""
+    return str(request.node.callspec.params["running"])
+
+
+@pytest.fixture
+def trader(server: PaperServer, venue: str) -> Iterator[Trader]:
+    """A trader with money at the venue."""
+    with trader_of(server, venue) as made:
+        yield made

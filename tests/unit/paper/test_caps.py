@@ -20,7 +20,7 @@ def refused(desk: Desk, wanted: OrderRequest, user: str = ALICE) -> str:
 def test_a_market_order_has_a_tenth_of_a_limit_orders_room(sz: str, limit_sz: str) -> None:
     desk = Desk()
     desk.deposit(ALICE, "1000000000")
-    assert refused(desk, replace(market("buy", sz), limit_px=Decimal(105_000))) == "Order has invalid size. asset=0"
+    assert refused(desk, market("buy", sz)._replace(limit_px=Decimal(105_000))) == "Order has invalid size. asset=0"
     assert not isinstance(desk.send(ALICE, limit("buy", "90000", sz))[0], Failed)
     assert refused(desk, limit("buy", "105000", limit_sz)) == "Order has invalid size. asset=0"
 
