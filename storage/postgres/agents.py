@@ -6,12 +6,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Select, bindparam, delete, func, insert, select, update
 
 from domain.agents import AgentConfig, AgentMode, AgentStatus
 from domain.errors import Refused
 from domain.limits import RiskLimits
-from storage.postgres.engine import dump, load, transaction
+from storage.postgres.engine import alone, dump, load, transaction
 from storage.postgres.tables import accounts, agents
 from storage.records import AgentRecord
 
@@ -50,9 +50,8 @@ class PostgresAgents:
 
     def agents(self, user_id: str) -> tuple[AgentRecord, ...]:
         """List a user's agents, oldest first."""
-        statement = _select().where(agents.c.user_id == user_id).order_by(agents.c.created_at, agents.c.id)
-        with transaction(self._engine) as connection:
-            return _read(connection, statement)
+        with alone(self._engine) as connection:
+            return _read(connection, _OF_USER, user=user_id)
 
     def delete(self, user_id: str, agent_id: str) -> bool:
         """Delete an agent; raises Refused(agent_running) while it is active."""
@@ -116,8 +115,11 @@ def _select() -> Select[Any]:
     return select(agents, accounts.c.venue).join(accounts, accounts.c.id == agents.c.account_id)
 
 
-def _read(connection: Connection, statement: Select[Any]) -> tuple[AgentRecord, ...]:
-    return tuple(_agent(row) for row in connection.execute(statement))
+_OF_USER = _select().where(agents.c.user_id == bindparam("user")).order_by(agents.c.created_at, agents.c.id)
+
+
+def _read(connection: Connection, statement: Select[Any], **asked: str) -> tuple[AgentRecord, ...]:
+    return tuple(_agent(row) for row in connection.execute(statement, asked))
 
 
 def _agent(row: Row[Any]) -> AgentRecord:

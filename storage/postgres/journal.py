@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, bindparam, func, select, text, update
+from sqlalchemy import Connection, Engine, and_, bindparam, func, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.errors import Refused
@@ -31,6 +31,11 @@ _ORDER = select_orders().where(
     orders.c.intent_id == bindparam("intent"), orders.c.leg == bindparam("leg"), orders.c.step == bindparam("step")
 )
 
+_LIVE = select_orders().where(
+    orders.c.account_id == bindparam("account"),
+    # Words and no parameters: a list of those is written into the statement anew each time, and every look at an account asks this.
+    orders.c.state.in_([literal_column(f"'{state.value}'") for state in sorted(LIVE_STATES)]),
+)
 _ORDER_TO_SEND = _ORDER.add_columns(leverages.c.leverage.label("known_leverage"), leverages.c.is_cross).outerjoin(
     leverages, and_(leverages.c.account_id == orders.c.account_id, leverages.c.coin == orders.c.instrument)
 )
@@ -84,11 +89,9 @@ class PostgresJournal:
 
     def live_rows(self, account_id: str, coin: str = "") -> tuple[OrderRow, ...]:
         """Read the rows of an account (and coin) that may still trade."""
-        query = select_orders().where(orders.c.account_id == account_id, orders.c.state.in_(_names(LIVE_STATES)))
-        if coin:
-            query = query.where(orders.c.instrument == coin)
+        query = _LIVE.where(orders.c.instrument == coin) if coin else _LIVE
         with alone(self._engine) as connection:
-            return tuple(order_row(row) for row in connection.execute(query))
+            return tuple(order_row(row) for row in connection.execute(query, {"account": account_id}))
 
     def reserve_reducing(self, order: ApprovedOrder) -> OrderRow:
         """Insert the row of a reducing step as APPROVED, or return the one that is there."""

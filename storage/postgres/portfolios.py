@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Engine, Row, func, select, text
+from sqlalchemy import Engine, Row, bindparam, func, select, text
 
 from domain.accounts import AccountRef, Portfolio
 from domain.money import Money
@@ -36,6 +36,7 @@ _SAVE = text(
 
 
 _AGE = (func.clock_timestamp() - portfolios.c.synced_at).label("age")
+_NEWEST = select(portfolios, _AGE).where(portfolios.c.account_id == bindparam("account"))
 
 
 class PostgresPortfolios:
@@ -46,9 +47,8 @@ class PostgresPortfolios:
 
     def newest(self, account_id: str) -> SyncedPortfolio | None:
         """The last synced portfolio."""
-        statement = select(portfolios, _AGE).where(portfolios.c.account_id == account_id)
         with alone(self._engine) as connection:
-            row = connection.execute(statement).one_or_none()
+            row = connection.execute(_NEWEST, {"account": account_id}).one_or_none()
         return None if row is None else _synced(row)
 
     def save(self, account: AccountRef, portfolio: Portfolio) -> None:
