@@ -2,7 +2,8 @@
 
 Write-ahead mode without a sync per commit: a killed process loses nothing, a machine that loses power may lose the last moments.
 Orders, nonces and counts of requests, which come with every action, are written as one row for everything that is committed
-together: a row for each in tables of their own costs three times as much. The next opening sorts them into the tables.
+together: a row for each in tables of their own costs three times as much. The next opening sorts them into the tables; where
+very many wait for it, each commit sorts some of the oldest, so that neither the file nor an opening grows without an end.
 """
 
 from __future__ import annotations
@@ -27,12 +28,16 @@ from paper.opened import is_opened, opened_row, order_json
 
 SCHEMA = 3
 READABLE = {1, 2, SCHEMA}
+# Orders and nonces that may wait for the next opening, which sorts so many in seconds, and how many batches a commit sorts then.
+MOST_UNSORTED = 250_000
+SORTED_AT_ONCE = 8
 # A batch is tens of kilobytes long, and every page of it costs two calls of the system.
 _PRAGMAS = "pragma page_size=16384; pragma journal_mode=wal; pragma synchronous=normal;"
 _TABLES = """
 create table if not exists meta(key text primary key, body text not null);
 create table if not exists accounts(address text primary key, body blob not null);
 create table if not exists counts(id integer primary key, address text not null, used integer not null, throttled integer not null);
+create index if not exists counts_by_address on counts(address);
 create table if not exists agents(address text primary key, is_live integer not null, body blob not null);
 create table if not exists nonces(signer text not null, nonce integer not null, primary key (signer, nonce)) without rowid;
 create table if not exists used_nonces(id integer primary key, signer text not null, nonce integer not null);
@@ -71,7 +76,9 @@ class BadState(Exception):
 class Store:
     """One connection, used by one thread; `begin` is implicit, `commit` ends each batch."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, most_unsorted: int = MOST_UNSORTED) -> None:
+        self._most_unsorted = most_unsorted
+        self._unsorted = 0
         try:
             self._database = sqlite3.connect(str(path) if path else ":memory:")
             self._database.executescript(_PRAGMAS + _TABLES)
@@ -84,6 +91,7 @@ class Store:
             )
         self.put_meta("schema", SCHEMA)
         self._sort_batches()
+        self._unsorted = 0
         self.commit()
 
     def meta(self, key: str) -> Any:
@@ -116,12 +124,18 @@ class Store:
         sent = msgpack.packb((nonces, counts, opened), default=str)
         row = (_ORDERS.dump_json(others, exclude_defaults=True), sent)
         self._database.execute("insert into batches(orders, sent) values (?, ?)", row)
+        self._unsorted += len(orders) + len(nonces)
+        if self._unsorted > self._most_unsorted:
+            self._sort_batches(SORTED_AT_ONCE)
 
-    def _sort_batches(self) -> None:
-        """Put what came together into the tables in which it is looked for; all of it or nothing."""
+    def _sort_batches(self, number: int = -1) -> None:
+        """Put what came together, the oldest or all of it, into the tables in which it is looked for: in one transaction."""
         put = self._database.executemany
-        for orders, sent in self._database.execute("select orders, sent from batches order by id").fetchall():
-            nonces, counts, opened = _sent(sent)
+        counts: dict[str, tuple[str, int, int]] = {}
+        oldest = "select id, orders, sent from batches order by id limit ?"
+        batches = self._database.execute(oldest, (number,)).fetchall()
+        for _, orders, sent in batches:
+            nonces, counted, opened = _sent(sent)
             rows = [(row["oid"], to_json(row)) for row in (*from_json(orders), *map(order_json, opened))]
             put("insert or replace into orders values (?, ?)", rows)
             for signer, nonce in nonces:
@@ -129,8 +143,11 @@ class Store:
                     self.forget_nonces(signer)
                 else:
                     self.add_nonces([(signer, nonce)])
-            put("insert into counts(address, used, throttled) values (?, ?, ?)", counts)
-        self._database.execute("delete from batches")
+            counts |= {row[0]: tuple(row) for row in counted}
+            self._unsorted -= len(rows) + len(nonces)
+        put("delete from counts where address = ?", [(address,) for address in counts])
+        put("insert into counts(address, used, throttled) values (?, ?, ?)", counts.values())
+        self._database.executemany("delete from batches where id = ?", [(row[0],) for row in batches])
 
     def counts(self) -> Iterator[tuple[str, int, int]]:
         """Yield the latest counts, which may be older than the account's own row."""

@@ -98,6 +98,31 @@ def test_batches_of_the_schema_that_wrote_all_orders_in_full_are_read(tmp_path: 
     assert list(again.counts()) == [("0xa", 3, 0)]
 
 
+def test_batches_that_wait_to_be_sorted_stay_few_and_a_venue_killed_at_any_time_has_everything(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state", most_unsorted=40)
+    known: dict[int, Order] = {}
+    for step in range(60):
+        changed = [order(step, "5"), *(known[oid] for oid in {step // 2, step // 3} & known.keys())]
+        for row in changed[1:]:
+            row.sz -= Decimal("0.01")
+            row.note(step, Status.OPEN)
+        known[step] = changed[0]
+        store.put_batch(changed, [("0xa", step), ("0xb", None), ("0xb", step)], [("0xa", step + 1, step)])
+        store.commit()
+        for name in ("state", "state-wal"):
+            (tmp_path / f"killed-{name}").write_bytes((tmp_path / name).read_bytes())
+        with sqlite3.connect(tmp_path / "killed-state") as database:
+            (waiting,) = database.execute("select count(*) from batches").fetchone()
+            (counts,) = database.execute("select count(*) from counts").fetchone()
+            assert (waiting <= 20, counts <= 1) == (True, True)
+        database.close()
+        again = Store(tmp_path / "killed-state")
+        assert list(again.rows("orders")) == list(known.values())
+        assert list(again.nonces()) == [*(("0xa", number) for number in range(step + 1)), ("0xb", step)]
+        assert list(again.counts()) == [("0xa", step + 1, step)]
+        again.close()
+
+
 def test_nonces_of_a_pruned_agent_stay_forgotten_and_later_ones_count(tmp_path: Path) -> None:
     store = Store(tmp_path / "state")
     store.put_batch([], [("0xa", 5), ("0xb", 6)], [("0xa", 3, 0)])
