@@ -15,6 +15,7 @@ app = typer.Typer(help="Intents: open, close, cancel, execute, amend, show, list
 
 IntentId = Annotated[str, typer.Argument(help="The intent's id.")]
 Account = Annotated[str, typer.Option(help="Account, by id or name; may be left out where there is one only.")]
+Wait = Annotated[int, typer.Option(help="Seconds to follow what becomes of it.")]
 COLUMNS = ("id", "coin", "kind", "side", "phase", "code", "filled_size", "average_px", "stop_px", "realised_pnl")
 ENDED_BADLY = frozenset({"REFUSED", "EXPIRED", "FAILED"})
 SETTLED = frozenset({"FILLED", "PROTECTED", "CLOSED", "CANCELLED", "REFUSED", "EXPIRED", "FAILED"})
@@ -96,15 +97,17 @@ def close(
 
 
 @app.command()
-def cancel(intent: IntentId, as_json: Json = False) -> None:
+def cancel(intent: IntentId, wait: Wait = 10, as_json: Json = False) -> None:
     """Cancel the opening order, or the wait for it; a position that is open stays."""
-    _show(connect().post(f"/api/intents/{intent}/cancel"), as_json=as_json)
+    api = connect()
+    _follow(api, api.post(f"/api/intents/{intent}/cancel"), wait, as_json=as_json)
 
 
 @app.command()
-def execute(intent: IntentId, as_json: Json = False) -> None:
+def execute(intent: IntentId, wait: Wait = 10, as_json: Json = False) -> None:
     """Let an intent that waits for its criteria go on at once."""
-    _show(connect().post(f"/api/intents/{intent}/execute"), as_json=as_json)
+    api = connect()
+    _follow(api, api.post(f"/api/intents/{intent}/execute"), wait, as_json=as_json, until=SETTLED | {"WORKING"})
 
 
 @app.command()

@@ -76,8 +76,8 @@ def test_an_intent_that_waits_is_executed_at_once_by_hand(anns: Of) -> None:
         anns(*["intent", "open", "BTC", "buy", "--size", "0.01", "--mark-below", "1", "--wait", "0", "--json"])
     )
     assert answer_of(anns("intent", "show", made["id"], "--json"))["phase"] == "WAITING"
-    anns("intent", "execute", made["id"])
-    assert answer_of(anns("intent", "show", made["id"], "--json"))["phase"] == "WORKING"
+    assert answer_of(anns("intent", "execute", made["id"], "--json"))["phase"] == "WORKING"
+    assert answer_of(anns("intent", "cancel", made["id"], "--json"))["phase"] == "CANCELLED"
 
 
 @pytest.mark.parametrize(("asked", "bound"), [("0.3%", "0.003"), ("0.002", "0.002"), ("20%", "0.01")])
