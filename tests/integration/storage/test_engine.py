@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.errors import Misconfigured, Refused, Retryable
 from runtime.postgres import Postgres
-from storage.postgres.engine import engine, transaction
+from storage.postgres.engine import alone, engine, transaction
 from storage.postgres.tables import users
 
 
@@ -44,14 +44,35 @@ def execute(made: Engine, statement: str) -> object:
         return connection.execute(text(statement)).scalar_one_or_none()
 
 
-def test_an_exception_rolls_back(db: Engine):
-    def give_up() -> None:
-        with transaction(db) as connection:
-            connection.execute(insert(users).values(id="1", name="ann"))
+def execute_alone(made: Engine, statement: str) -> object:
+    with alone(made) as connection:
+        return connection.execute(text(statement)).scalar_one_or_none()
+
+
+Execute = Callable[[Engine, str], object]
+EITHER_WAY = pytest.mark.parametrize("execute", [execute, execute_alone])
+
+
+def test_a_statement_alone_commits_at_once_and_leaves_its_connection_to_transactions(small: Engine, db: Engine):
+    with alone(small) as connection:
+        connection.execute(insert(users).values(id="1", name="ann"))
+        assert execute(db, "select count(*) from users") == 1
+    give_up(small)
+    assert execute(small, "select count(*) from users") == 1
+
+
+def give_up(made: Engine) -> None:
+    def insert_and_refuse() -> None:
+        with transaction(made) as connection:
+            connection.execute(insert(users).values(id="2", name="bob"))
             raise Refused("no", "No.")
 
     with pytest.raises(Refused):
-        give_up()
+        insert_and_refuse()
+
+
+def test_an_exception_rolls_back(db: Engine):
+    give_up(db)
     assert execute(db, "select count(*) from users") == 0
 
 
@@ -61,13 +82,15 @@ def test_an_insert_says_whether_it_was_new(db: Engine):
         assert [connection.execute(statement).rowcount for _ in range(2)] == [1, 0]
 
 
-def test_an_exhausted_pool_says_so_and_recovers(small: Engine):
+@EITHER_WAY
+def test_an_exhausted_pool_says_so_and_recovers(small: Engine, execute: Execute):
     with transaction(small):
         assert code_of(lambda: execute(small, "select 1")) == "pool_exhausted"
     assert execute(small, "select 1") == 1
 
 
-def test_a_slow_statement_is_cut_off(small: Engine):
+@EITHER_WAY
+def test_a_slow_statement_is_cut_off(small: Engine, execute: Execute):
     assert code_of(lambda: execute(small, "select pg_sleep(5)")) == "database_slow"
 
 
@@ -84,12 +107,14 @@ def test_a_violated_constraint_stays_what_it_is(db: Engine):
         connection.execute(insert(users).values(id="1", name="ann"))
 
 
-def test_nothing_listening_is_unavailable(free_port: Callable[[], int]):
+@EITHER_WAY
+def test_nothing_listening_is_unavailable(free_port: Callable[[], int], execute: Execute):
     made = engine(f"postgresql://me:secret@127.0.0.1:{free_port()}/none")
     assert code_of(lambda: execute(made, "select 1")) == "database_unavailable"
 
 
-def test_a_restarted_server_costs_one_retry(tmp_path: Path):
+@EITHER_WAY
+def test_a_restarted_server_costs_one_retry(tmp_path: Path, execute: Execute):
     with Postgres(tmp_path) as server:
         made = engine(server.url)
         assert execute(made, "select 1") == 1
@@ -108,7 +133,8 @@ def test_a_restarted_server_costs_one_retry(tmp_path: Path):
         made.dispose()
 
 
-def test_a_commit_that_the_standby_did_not_confirm_counts_as_failed(tmp_path: Path):
+@EITHER_WAY
+def test_a_commit_that_the_standby_did_not_confirm_counts_as_failed(tmp_path: Path, execute: Execute):
     with Postgres(tmp_path) as server:
         wait_for_a_standby_that_does_not_exist(server)
         made = engine(server.url, statement_timeout=timedelta(0))
