@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 MINIMUM_NOTIONAL = Decimal(10)
 SIGNIFICANT_FIGURES = 5
@@ -101,6 +101,8 @@ def price_step(at: Decimal, size_decimals: int) -> Decimal:
     return _step(max(decimals, 0))
 
 
+# The prices of a market are much the same from order to order.
+@lru_cache(10_000)
 def is_on_tick(px: Decimal, size_decimals: int) -> bool:
     """Tell whether a price keeps the tick rule."""
     return px > 0 and px % price_step(px, size_decimals) == 0
