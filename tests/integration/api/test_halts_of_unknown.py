@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from commands.exits import Exit
 from domain.halts import HaltScope
+from runtime.secrets import KeyRing
 from tests.integration.api.conftest import Api, Served, Temporal, with_account
 from tests.stack.command_line import Answered, Holdfast, command_line
 
@@ -19,6 +21,7 @@ from tests.stack.command_line import Answered, Holdfast, command_line
 def holdfast(
     alone: Served,
     temporal: Temporal,
+    keys: KeyRing,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -31,6 +34,8 @@ def holdfast(
         "TEMPORAL_ADDRESS": temporal.address,
         "TEMPORAL_NAMESPACE": temporal.namespace,
         "HOLDFAST_ENV": "testing",
+        # What is sealed with another key would fail the tasks of the PlatformWorkflow, which all tests here share.
+        "HOLDFAST_MASTER_KEY": f"{keys.primary}:{base64.b64encode(keys.keys[keys.primary]).decode()}",
     }
     return lambda *arguments: run(*arguments, **places)
 
