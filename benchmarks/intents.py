@@ -58,6 +58,8 @@ LOOK_EVERY = 0.03
 LOOK_AT_ONE_EVERY = 0.005
 """Seconds between looks for an intent that runs alone: with the longer pause its time was rounded up by as much as that."""
 ENDS_WITHIN = 120.0
+SETTLE = 3.0
+"""Seconds after which the accounts of a round have been looked at and reconciled: a look follows a fill by one."""
 
 
 def main() -> None:
@@ -115,6 +117,8 @@ class Measurement:
             sent_ms = self._sent_ms({intent.intent_id for intent in alone})
             bar.advance(task)
             for _ in range(options.rounds):
+                # The looks at the accounts of the round before are no part of the baseline.
+                await asyncio.sleep(SETTLE)
                 bases.append(options.count / await _timed(self._baselines(client, options.count)))
                 subjects.append(options.count / await _timed(self._fill(client, wishes, options.count)))
                 bar.advance(task)
