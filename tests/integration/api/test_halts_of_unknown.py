@@ -12,16 +12,17 @@ import pytest
 
 from commands.exits import Exit
 from domain.halts import HaltScope
-from runtime.secrets import KeyRing
 from tests.integration.api.conftest import Api, Served, Temporal, with_account
+from tests.integration.api.test_platform import told
 from tests.stack.command_line import Answered, Holdfast, command_line
+
+KEY_OF_OTHERS = f"others:{base64.b64encode(b'o' * 32).decode()}"
 
 
 @pytest.fixture
 def holdfast(
     alone: Served,
     temporal: Temporal,
-    keys: KeyRing,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -34,8 +35,8 @@ def holdfast(
         "TEMPORAL_ADDRESS": temporal.address,
         "TEMPORAL_NAMESPACE": temporal.namespace,
         "HOLDFAST_ENV": "testing",
-        # What is sealed with another key would fail the tasks of the PlatformWorkflow, which all tests here share.
-        "HOLDFAST_MASTER_KEY": f"{keys.primary}:{base64.b64encode(keys.keys[keys.primary]).decode()}",
+        # Of another deployment: what is sealed with it no worker here can read.
+        "HOLDFAST_MASTER_KEY": KEY_OF_OTHERS,
     }
     return lambda *arguments: run(*arguments, **places)
 
@@ -105,6 +106,17 @@ def test_an_agent_is_halted_and_released_by_its_id_or_its_name(
     assert keys_in_force(alone) == {("agent", agent)}
     assert answer_of(holdfast("release", *asked, "--json"))["released"] is True
     assert keys_in_force(alone) == set()
+
+
+def test_an_operators_host_with_keys_of_its_own_tells_the_platform(
+    ann: Api, temporal: Temporal, holdfast: Holdfast
+) -> None:
+    ann.post("/admin/emergency-halt", {"scope": "user", "key": "somebody"})
+    agent = agent_of(ann, "one")
+    assert holdfast("halt", "--scope", "agent", "--key", agent, "--wait", "0").returncode == Exit.DONE
+    assert {("user", "somebody"), ("agent", agent)} <= told(temporal)
+    assert holdfast("release", "--scope", "agent", "--key", agent).returncode == Exit.DONE
+    assert ("agent", agent) not in told(temporal)
 
 
 def test_a_user_is_halted_by_name(alone: Served, ann: Api, holdfast: Holdfast) -> None:
