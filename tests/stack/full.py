@@ -18,6 +18,7 @@ from pathlib import Path
 from sqlalchemy import select
 from temporalio.client import Client
 
+from api.starts import intent_of
 from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
 from runtime.loading import load_settings
 from runtime.postgres import Postgres
@@ -30,9 +31,7 @@ from storage.postgres.engine import transaction
 from storage.postgres.tables import intents, orders
 from tests.stack.paper import ROOT, Paper
 from tests.stack.trading import Bench, addresses, bench
-from workflows import attributes, ids
-from workflows.trade_intent.messages import TradeIntentInput
-from workflows.trade_intent.workflow import TradeIntentWorkflow
+from workflows import attributes
 
 
 @dataclass
@@ -139,16 +138,9 @@ class FullStack:
 
 
 async def start_intent(client: Client, intent: Intent) -> None:
-    """Start an intent as the API does."""
-    await client.start_workflow(
-        TradeIntentWorkflow.run,
-        TradeIntentInput(intent=intent),
-        id=ids.intent(intent.intent_id),
-        task_queue=ids.QUEUE_WORKFLOW,
-        search_attributes=attributes.of(
-            user=intent.user_id, venue=intent.venue, instrument=intent.coin, phase="CREATED"
-        ),
-    )
+    """Start an intent as the API does: its tasks are fair to other users' and its id is never used twice."""
+    start = intent_of(intent)
+    await client.start_workflow(start.kind, start.argument, id=start.id, **start.keywords)
 
 
 @contextmanager
