@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from temporalio import activity
-
+from activities.blocking import blocking
 from activities.errors import translated
 from activities.reconciling import Reconciled, Reconciler
 from activities.risk import Breakers
@@ -34,7 +33,7 @@ class AccountActivities:
     def __init__(self, parts: AccountParts) -> None:
         self._parts = parts
 
-    @activity.defn
+    @blocking
     @translated
     def reconcile(self, request: ReconcileRequest) -> ReconcileOutcome:
         """Read the venue, record what was missed, settle rows without an owner, name what is left, mind the day's loss."""
@@ -54,7 +53,7 @@ class AccountActivities:
             flagged_to=result.flagged_to,
         )
 
-    @activity.defn
+    @blocking
     @translated
     def reset_breaker(self, reset: BreakerReset) -> int:
         """Reset an account's breaker, by a person; returns how many were in force."""

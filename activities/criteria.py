@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
+from activities.blocking import blocking
 from activities.errors import translated
 from domain.errors import Retryable
 from domain.intents import Criteria, IntentPhase
@@ -26,7 +27,7 @@ class CriteriaActivities:
         self._networks = networks
         self._intents = intents
 
-    @activity.defn
+    @blocking
     @translated
     def await_criteria(self, watch: CriteriaWatch) -> None:
         """Return when the criteria hold; until then every retry costs no history event."""

@@ -6,10 +6,10 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.approvals import AccountBook, PortfolioSync
+from activities.blocking import blocking
 from activities.errors import translated
 from activities.ports import Advisers, Clock
 from activities.wishes import Desk, Held, intents_of
@@ -55,7 +55,7 @@ class DecisionActivities:
     def __init__(self, parts: CycleParts) -> None:
         self._parts = parts
 
-    @activity.defn
+    @blocking
     @translated
     def run_cycle(self, request: CycleRequest) -> CycleOutcome:
         """Observe and decide once; repeated, the stored decision is the answer."""
@@ -69,7 +69,7 @@ class DecisionActivities:
         decision = self._decide(request.config, cycle)
         return self._answer(request, self._parts.diary.record(decision))
 
-    @activity.defn
+    @blocking
     @translated
     def show_agent(self, shown: AgentShown) -> None:
         """Show an agent's status in lists."""

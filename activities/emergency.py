@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.approvals import AccountBook, PortfolioSync
 from activities.beating import beating
+from activities.blocking import blocking
 from activities.draining import Draining
 from activities.errors import translated
 from activities.ports import Closer, Executions
@@ -53,14 +54,14 @@ class EmergencyActivities:
     def __init__(self, parts: EmergencyParts) -> None:
         self._parts = parts
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def cancel_working(self, stop: EmergencyStop) -> None:
         """Ask the agent's intents to cancel what has not filled."""
         self._parts.executions.cancel_intents(self._intents_of(stop))
 
-    @activity.defn
+    @blocking
     @translated
     def emergency_stop(self, stop: EmergencyStop) -> EmergencyOutcome:
         """Bring an agent to a proved halt. Every step may be repeated, so a crash half-way only means doing it again."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from temporalio import activity
-
+from activities.blocking import blocking
 from activities.errors import translated
 from activities.ports import Notifier
 from domain.notices import Notice
@@ -15,7 +14,7 @@ class NotificationActivities:
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
 
-    @activity.defn
+    @blocking
     @translated
     def notify(self, notice: Notice) -> None:
         """Tell a user; the notifier drops what it told within the hour."""

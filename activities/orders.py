@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from temporalio import activity
-
 from activities.approvals import Approving
 from activities.beating import beating
+from activities.blocking import blocking
 from activities.cancellation import Cancellation
 from activities.errors import translated
 from activities.ports import Clock, Notifier
@@ -54,7 +53,7 @@ class OrderActivities:
         self._journal = journal
         self._intents = intents
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def open_order(self, request: ApprovalRequest) -> Opening:
@@ -72,7 +71,7 @@ class OrderActivities:
         self._show(approval.order, ack)
         return Opening(ack=ack)
 
-    @activity.defn
+    @blocking
     @translated
     def forbid_opening(self, request: ApprovalRequest) -> bool:
         """See to it that a step is never approved; False when it has been, and its order has to be ended or resolved."""
@@ -85,7 +84,7 @@ class OrderActivities:
             self._show(order, ack)
         return ack
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def resolve_order(self, key: OrderKey) -> OrderAck:
@@ -98,13 +97,13 @@ class OrderActivities:
             self._protecting.protect_at_once(key.intent_id)
         return ack
 
-    @activity.defn
+    @blocking
     @translated
     def settle_row(self, key: OrderKey) -> OrderAck:
         """Look once at a row that nobody waits for."""
         return self._look(key)
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def cancel_order(self, key: OrderKey) -> OrderAck:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from temporalio import activity
-
 from activities.beating import beating
+from activities.blocking import blocking
 from activities.errors import translated
 from activities.holdings import Holdings
 from activities.ports import Notifier
@@ -28,7 +27,7 @@ class OwnershipActivities:
         self._intents = intents
         self._notifier = notifier
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def claim_close(self, intent: Intent) -> Ownership:
@@ -43,7 +42,7 @@ class OwnershipActivities:
         owner = self._intents.adopt_slot(intent.account_id, intent.coin, intent.intent_id)
         return Ownership(owner=owner, is_mine=owner == intent.intent_id)
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def take_over(self, intent: Intent, gone: str) -> Ownership:
@@ -51,7 +50,7 @@ class OwnershipActivities:
         owner = self._intents.replace_owner(intent.account_id, intent.coin, gone, intent.intent_id)
         return Ownership(owner=owner, is_mine=owner == intent.intent_id)
 
-    @activity.defn
+    @blocking
     @translated
     def alarm_dropped(self, dropped: DroppedProtection) -> None:
         """Tell the user that somebody else keeps cancelling the protection of a position."""

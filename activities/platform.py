@@ -11,6 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.beating import beating
+from activities.blocking import blocking
 from activities.draining import Draining
 from activities.errors import translated
 from activities.ports import Executions, Notifier, Settler
@@ -49,14 +50,14 @@ class PlatformActivities:
     def __init__(self, parts: PlatformParts) -> None:
         self._parts = parts
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def commit_halt(self, flag: HaltFlag) -> datetime:
         """Commit a halt and return when it was CLOSED; a halt that is in force keeps its time."""
         return self._parts.halts.commit(flag).at
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def drain(self, flag: HaltFlag) -> datetime | None:
@@ -69,7 +70,7 @@ class PlatformActivities:
         self._parts.draining.wait(flag, lambda rows: activity.heartbeat("rows in flight", rows))
         return self._parts.halts.mark_drained(record.id)
 
-    @activity.defn
+    @blocking
     @translated
     def cancel_resting(self, flag: HaltFlag) -> int:
         """Cancel what rests and could still open: by its owners, and by us where an owner does not answer."""
@@ -85,28 +86,28 @@ class PlatformActivities:
             left = self._parts.halts.resting(flag.scope, flag.key)
         return len(resting)
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def release_halt(self, flag: HaltFlag) -> bool:
         """Release a halt; False when there was none."""
         return self._parts.halts.release(flag.scope, flag.key, flag.by)
 
-    @activity.defn
+    @blocking
     @translated
     def tell_of_halt(self, flag: HaltFlag) -> int:
         """Tell agents to hold and users why; returns how many agents were reached."""
         self._announce(flag, kind="halt", title=f"Trading is halted: {flag.name}", text=flag.reason)
         return self._call(flag, signal="hold", reason=f"{flag.name} halted: {flag.reason}")
 
-    @activity.defn
+    @blocking
     @translated
     def tell_of_release(self, flag: HaltFlag) -> int:
         """Tell agents and users that a halt was released; returns how many agents were reached."""
         self._announce(flag, kind="release", title=f"Trading goes on: {flag.name}", text=f"Released by {flag.by}.")
         return self._call(flag, signal="release", reason=f"{flag.name} released")
 
-    @activity.defn
+    @blocking
     @translated
     def call_agents(self, call: AgentCall) -> int:
         """Send a signal to every active agent of a user, or of all, in pages; returns how many were reached."""
@@ -115,14 +116,14 @@ class PlatformActivities:
             reached += self._send(page, signal=call.signal, reason=call.reason, by=call.by)
         return reached
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def assert_halts(self, request: WatchRequest) -> str:
         """Put back the halts that a new epoch of the database has lost; returns the epoch."""
         return self._parts.watchdog.assert_halts(request)
 
-    @activity.defn
+    @blocking
     @translated
     def watch(self) -> WatchOutcome:
         """Look after positions without a live owner, stalled rows, streams that do not run and halts nobody drains."""

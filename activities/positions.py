@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from temporalio import activity
-
 from activities.approvals import PortfolioSync
 from activities.beating import beating
+from activities.blocking import blocking
 from activities.closing import Closing
 from activities.errors import translated
 from activities.holdings import Holdings
@@ -50,7 +49,7 @@ class PositionActivities:
         self._intents = intents
         self._sync = sync
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def review_position(self, request: ReviewRequest) -> PositionReview:
@@ -78,14 +77,14 @@ class PositionActivities:
             is_protected=is_protected,
         )
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def protect_position(self, request: ProtectRequest) -> ProtectionReport:
         """Bring the triggers at the venue to what is wanted."""
         return self._protecting.protect(request.intent, request.protection)
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def cancel_opening(self, intent: Intent) -> None:
@@ -98,7 +97,7 @@ class PositionActivities:
                 "order_still_works", f"The opening order of {intent.coin} has not ended yet.", retry_after=_SOON
             )
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def close_position(self, order: CloseOrder) -> CloseReport:
@@ -106,7 +105,7 @@ class PositionActivities:
         self._closing.close(order.intent)
         return CloseReport(is_flat=True)
 
-    @activity.defn
+    @blocking
     @beating
     @translated
     def finish_intent(self, request: FinishRequest) -> IntentReport:
