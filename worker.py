@@ -37,6 +37,7 @@ from wiring.activities import Assembly, Wired
 from wiring.executions import TemporalExecutions
 from wiring.fail_points import fail_point_of
 from wiring.fence import Ground
+from wiring.halts_heard import heeding_halts
 from wiring.heartbeat import beating
 from wiring.kinds import WORKFLOWS
 from wiring.notices import StoredNotices
@@ -109,7 +110,7 @@ async def run(settings: Settings, queues: frozenset[str]) -> None:
     wired = Assembly(ground, venues.streams(), metrics, deployment).wired()
     workers = workers_of(client, settings, queues, wired)
     about = {"queues": sorted(queues), "metrics_port": port}
-    async with beating(settings.holdfast_home, "worker", about):
+    async with beating(settings.holdfast_home, "worker", about), heeding_halts(engine, ground.giving_way):
         if "workflow" in queues:
             await _start_standing(client, executions, engine)
         _leave_alone_what_stays()
@@ -135,7 +136,8 @@ def workers_of(client: Client, settings: Settings, queues: frozenset[str], wired
     )
     workers = [activity_worker(client, pool) for name, pool in pools if name in queues]
     if "workflow" in queues:
-        workers.append(workflow_worker(client, WORKFLOWS, settings.worker_cached_workflows))
+        cached, at_once = settings.worker_cached_workflows, settings.worker_workflow_tasks
+        workers.append(workflow_worker(client, WORKFLOWS, cached=cached, at_once=at_once))
     return workers
 
 

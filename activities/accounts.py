@@ -48,6 +48,7 @@ class AccountActivities:
             unexplained=result.unexplained,
             repairs=result.repairs[:_MOST_TOLD],
             flagged=result.flagged[:_MOST_TOLD],
+            overfilled=result.overfilled[:_MOST_TOLD],
             look_again=_AGAIN if result.is_waiting else None,
             opening_cash=plain(result.opening_cash),
             flagged_to=result.flagged_to,

@@ -139,10 +139,17 @@ class Approving:
         return portfolio if standing.at - standing.synced_at <= oldest else None
 
     def _require_free(self, standing: Standing, portfolio: Portfolio, intent: Intent) -> None:
-        """Refuse while a halt is in force, and where a position stands in the way."""
+        """Refuse while a halt is in force, while the venue takes few requests only, and where a position stands in the way."""
         closed_by = self._gate.switched_off() or standing.halted_by
         if closed_by:
             raise Refused("halted", closed_by, action="Release the halt, then decide anew.")
+        if standing.is_limited:
+            # What would be taken is one request in ten seconds: that belongs to stops and closes, and the new position's own stop.
+            raise Refused(
+                "address_budget",
+                "The venue has refused a request of this account within ten minutes, since it has sent too many.",
+                action="Trade volume frees more; what is open is protected and closed as the venue lets it.",
+            )
         if portfolio.position(intent.coin) is not None:
             raise Refused(
                 "position_exists",

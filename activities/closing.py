@@ -8,10 +8,10 @@ from activities.cancellation import Cancellation
 from activities.holdings import Holdings
 from activities.ports import Notifier
 from activities.reducing import Reducing
-from activities.refusals import TOLERATED, pause_after, refused_in_a_row, tell_refused
+from activities.refusals import is_refused, pause_with, tell_if_lasting
 from domain.errors import Refused, Retryable
 from domain.intents import Intent
-from domain.orders import LIVE_STATES, OrderAck, OrderState
+from domain.orders import LIVE_STATES, OrderAck
 from storage.journal import OrderRow
 
 _SOON = timedelta(milliseconds=400)
@@ -46,13 +46,11 @@ class Closing:
 
     def _pause(self, intent: Intent, ack: OrderAck) -> timedelta:
         """How long until the next close; the user is told when it is long."""
-        if ack.state is not OrderState.REFUSED:
+        if not is_refused(ack):
             return _SOON
         rows = self._reducing.steps(intent.intent_id, "close")
-        refused = refused_in_a_row(rows)
-        if refused > TOLERATED:
-            tell_refused(self._notifier, intent, "close", rows[-1])
-        return pause_after(refused, _SOON)
+        tell_if_lasting(self._notifier, intent, "close", rows)
+        return pause_with(rows, _SOON)
 
     def _advance(self, intent: Intent) -> OrderAck | None:
         """Do one step; None when there is nothing left to do."""

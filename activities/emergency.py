@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +19,7 @@ from activities.draining import Draining
 from activities.errors import translated
 from activities.ports import Closer, Executions
 from domain.accounts import AccountRef, Portfolio
-from domain.errors import Retryable
+from domain.errors import HoldfastError, Retryable
 from domain.halts import EmergencyOutcome, EmergencyStop, HaltFlag, HaltScope
 from domain.intents import Intent, IntentKind, IntentPhase, agent_intent_id
 from domain.orders import Side
@@ -62,6 +64,7 @@ class EmergencyActivities:
         self._parts.executions.cancel_intents(self._intents_of(stop))
 
     @blocking
+    @beating
     @translated
     def emergency_stop(self, stop: EmergencyStop) -> EmergencyOutcome:
         """Bring an agent to a proved halt. Every step may be repeated, so a crash half-way only means doing it again."""
@@ -70,9 +73,11 @@ class EmergencyActivities:
         record = self._parts.halts.commit(flag)
         self._parts.draining.wait(flag, lambda rows: activity.heartbeat("draining", rows))
         self._parts.halts.mark_drained(record.id)
-        intents = self._intents_of(stop)
-        self._parts.executions.close_intents(intents, reason=stop.reason)
-        closed = self._close(stop, account)
+        with ThreadPoolExecutor(1, "telling") as aside:
+            # The owners close as well, and end then; a server under load takes a quarter of a second to tell them.
+            told = aside.submit(self._parts.executions.close_intents, self._intents_of(stop), reason=stop.reason)
+            closed = self._close(stop, account)
+            told.result()
         flat_at = self._prove_flat(stop, account)
         self._release_dead(stop)
         self._note(stop, closed, flat_at)
@@ -94,25 +99,29 @@ class EmergencyActivities:
 
     def _close(self, stop: EmergencyStop, account: AccountRef) -> tuple[str, ...]:
         """Close from the venue's truth, through the owner's steps: the owner itself may be wedged."""
-        closed: list[str] = []
-        for coin in stop.coins:
-            intent = self._owners(stop).get(coin) or self._unowned(stop, account, coin)
-            if intent is not None:
-                self._close_one(intent, stop.reason)
-                closed.append(coin)
-        return tuple(closed)
+        owners = self._owners(stop)
+        found = [owners.get(coin) or self._unowned(stop, account, coin) for coin in stop.coins]
+        closing = [intent for intent in found if intent is not None]
+        for intent in closing:
+            # What works may fill, and a close has to look at the account first. It cancels again, and says what is wrong.
+            with suppress(HoldfastError):
+                self._parts.closer.cancel_opening(intent)
+        left = closing
+        # In rounds: the second coin's close must not wait until the first one is proved flat.
+        while left := [intent for intent in left if not self._is_closed(intent, stop.reason)]:
+            self._parts.pause(_SOON.total_seconds())
+        return tuple(intent.coin for intent in closing)
 
-    def _close_one(self, intent: Intent, reason: str) -> None:
-        while True:
-            activity.heartbeat("closing", intent.coin)
-            try:
-                self._parts.closer.close_position(CloseOrder(intent=intent, reason=reason))
-            except ApplicationError as failure:
-                if failure.non_retryable:
-                    raise
-                self._parts.pause(_SOON.total_seconds())
-            else:
-                return
+    def _is_closed(self, intent: Intent, reason: str) -> bool:
+        """Do one step of a close; False while it takes more."""
+        activity.heartbeat("closing", intent.coin)
+        try:
+            self._parts.closer.close_position(CloseOrder(intent=intent, reason=reason))
+        except ApplicationError as failure:
+            if failure.non_retryable:
+                raise
+            return False
+        return True
 
     def _unowned(self, stop: EmergencyStop, account: AccountRef, coin: str) -> Intent | None:
         """Make an intent for a position that nobody owns, where the user wants those closed as well."""

@@ -9,6 +9,7 @@ from activities.beating import beating
 from activities.blocking import blocking
 from activities.cancellation import Cancellation
 from activities.errors import translated
+from activities.giving_way import GivingWay
 from activities.ports import Clock, Notifier
 from activities.protection import Protecting
 from activities.resolution import Resolution
@@ -33,6 +34,7 @@ class OrderActivities:
     def __init__(
         self,
         *,
+        giving_way: GivingWay,
         approving: Approving,
         submission: Submission,
         resolution: Resolution,
@@ -45,6 +47,7 @@ class OrderActivities:
     ) -> None:
         self._notifier = notifier
         self._now = now
+        self._giving_way = giving_way
         self._approving = approving
         self._submission = submission
         self._resolution = resolution
@@ -61,9 +64,14 @@ class OrderActivities:
 
         What fills at once is protected here, before anything is shown or answered.
         """
+        with self._giving_way.opening():
+            return self._open(request)
+
+    def _open(self, request: ApprovalRequest) -> Opening:
         approval = self._approving.approve(request)
         if approval.order is None:
             return Opening(code=approval.code, reason=approval.reason)
+        self._giving_way.between_steps()
         ack = self._submission.submit(approval.order)
         wants_stop = request.intent.protection != Protection() and ack.filled_size > 0
         if wants_stop and self._protecting.protect_at_once(request.intent.intent_id) and ack.state is OrderState.DONE:

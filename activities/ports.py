@@ -11,6 +11,7 @@ from typing import Protocol
 
 from advisors.base import Advisor
 from domain.accounts import AccountRef
+from domain.intents import Intent
 from domain.notices import Notice
 from domain.orders import OrderAck, OrderKey
 from domain.watch import CloseOrder, CloseReport
@@ -92,6 +93,9 @@ class Advisers(Protocol):
 
 class Closer(Protocol):
     """Closes and protects from the venue's truth, whoever owns the position; failures come as Temporal's."""
+
+    def cancel_opening(self, intent: Intent) -> None:
+        """Ask for the end of an intent's opening orders, and do not wait for it."""
 
     def close_position(self, order: CloseOrder) -> CloseReport:
         """Take one step of a close; raises a retryable failure until flat is proved."""

@@ -10,7 +10,7 @@ from activities.cancellation import Cancellation
 from activities.holdings import Holding, Holdings
 from activities.ports import Notifier
 from activities.reducing import Reducing
-from activities.refusals import TOLERATED, pause_after, refused_in_a_row, tell_refused
+from activities.refusals import pause_with, tell_if_lasting
 from domain.errors import HoldfastError, Retryable
 from domain.fills import Fill
 from domain.instruments import round_price
@@ -23,6 +23,8 @@ from storage.journal import Intents, OrderRow
 _SOON = timedelta(milliseconds=400)
 _PATIENCE = timedelta(seconds=1)
 """How long a trigger may be without an answer before another one is placed beside it."""
+_BLOCKS = timedelta(milliseconds=400)
+"""The same where the venue admits in blocks and shows an order with the next one."""
 _MOST_LOST = 3
 
 _log = logging.getLogger(__name__)
@@ -139,21 +141,21 @@ class Protecting:
             # The stop would have fired: waiting for a better price is what a stop exists to prevent.
             return ProtectionReport(close_now=True, note=f"The mark has passed the {kind}.")
         rows = self._reducing.steps(intent.intent_id, f"protect.{kind}")
-        refused = refused_in_a_row(rows)
-        if refused > TOLERATED:
-            tell_refused(self._notifier, intent, "protect", rows[-1])
-        pause = pause_after(refused, _SOON)
-        raise Retryable("protection_pending", f"{ack.key.step}: {ack.state} {ack.code}", retry_after=pause)
+        tell_if_lasting(self._notifier, intent, "protect", rows)
+        raise Retryable(
+            "protection_pending", f"{ack.key.step}: {ack.state} {ack.code}", retry_after=pause_with(rows, _SOON)
+        )
 
     def _needs_stand_in(self, holding: Holding, intent: Intent, row: OrderRow) -> bool:
         """Whether a trigger that was sent and cannot be found is not waited for any longer.
 
-        Its absence is proved by its deadline and the venue's lag, which take minutes at a venue without no-ops. A second trigger
-        over the whole position is no second order: only one of them can find anything to close, and both end with the intent.
+        Its absence is proved by its deadline and the venue's lag, which take minutes, or by a no-op that comes later. A second
+        trigger over the whole position is no second order: one of them alone can find anything to close, both end with the intent.
         """
         rows = self._reducing.steps(intent.intent_id, f"protect.{row.terms.trigger.kind}") if row.terms.trigger else ()
         lost = sum(each.state in IN_FLIGHT_STATES for each in rows)
-        return row.sent_at is not None and holding.venue_now - row.sent_at > _PATIENCE and lost < _MOST_LOST
+        patience = _BLOCKS if holding.venue.trading.capabilities.has_noop else _PATIENCE
+        return row.sent_at is not None and holding.venue_now - row.sent_at > patience and lost < _MOST_LOST
 
     def _make_room(self, intent: Intent, kind: TriggerKind) -> bool:
         """Cancel the working triggers of a kind; False when there are none of ours, or one does not end."""

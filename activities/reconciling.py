@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from temporalio.exceptions import ApplicationError
 
+from activities.overfilling import Overfilling, differences_of, told
 from activities.ports import Executions, Settler
 from activities.syncing import AccountSync
 from domain.accounts import AccountRef, Portfolio
@@ -42,6 +43,7 @@ class Reconciled:
     flagged_to: datetime | None
     parked: bool = False
     flagged: tuple[str, ...] = ()
+    overfilled: tuple[str, ...] = ()
     repairs: tuple[str, ...] = ()
 
     @property
@@ -87,6 +89,7 @@ class Reconciler:
     intents: Intents
     executions: Executions
     settler: Settler
+    overfilling: Overfilling
 
     def reconcile(self, request: ReconcileRequest) -> Reconciled:
         """Read everything once, compare, and mend what can be mended."""
@@ -100,9 +103,13 @@ class Reconciler:
         ledger = self.books.ledger(account.account_id) if dropped else ledger
         repairs = (*settled, *dropped, *self._end_gone(ledger, portfolio))
         opening_cash = _opening_cash(request, ledger, moved)
+        overfilled = self.overfilling.find(account, request.flagged_to or ledger.added_at, portfolio.as_of)
+        self.overfilling.tell(account, overfilled)
         manual = self._manual(request, ledger, portfolio)
         found = (*_compare(portfolio, ledger, opening_cash), *manual.named)
-        open_ = self.books.observe(account.account_id, _found(found, ledger), portfolio.as_of)
+        # What has filled is no matter of orders in flight.
+        shown = (*_found(found, ledger), *differences_of(overfilled))
+        open_ = self.books.observe(account.account_id, shown, portfolio.as_of)
         result = Reconciled(
             portfolio=portfolio,
             ledger=ledger,
@@ -110,6 +117,7 @@ class Reconciler:
             opening_cash=opening_cash,
             flagged_to=request.flagged_to,
             parked=manual.parked,
+            overfilled=tuple(map(told, overfilled)),
         )
         noted = tuple(f"recorded {_told(fill)}" for fill in fresh)
         return self._mend(account, replace(result, repairs=(*noted, *repairs)), manual.until)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from activities.clock import VenueClock
+from activities.refusals import LIMITED
 from activities.resolution import Resolution
 from activities.submission import Submission
 from domain.accounts import AccountRef, HeldPosition
@@ -22,8 +23,9 @@ _CEILING = timedelta(minutes=2)
 """A reducing order may not be old either: the price it was made for is gone by then, a new step is cheap."""
 
 _UNANSWERED = timedelta(seconds=3)
+_NO_PROOF = frozenset({"unknown", "skipped"})
 _SLIPPAGE = (Decimal("0.02"), Decimal("0.05"), Decimal("0.08"))
-"""How far from mark a close may trade, by how many closes did not get flat before; never farther than the venue allows."""
+"""How far from mark a close may trade, by how many closes came to the market in vain; never farther than the venue allows."""
 
 _TRIGGER_BAND = Decimal("0.1")
 """Hyperliquid executes a market trigger within 10 % of the trigger (docs, "Take profit and stop loss orders")."""
@@ -51,10 +53,11 @@ class Reducing:
     def is_waited_for(self, venue: Venue, row: OrderRow, venue_now: datetime) -> bool:
         """Whether a step without an answer keeps the next one back.
 
-        Where a no-op soon proves that it never runs, it does. Elsewhere that proof takes half a minute or two, and two steps
-        that only reduce reduce no more than there is.
+        Where a no-op soon proves that it never runs, it does. Elsewhere, and where none proved it, the proof takes half a minute
+        or two, and two steps that only reduce reduce no more than there is.
         """
-        return venue.trading.capabilities.has_noop or row.sent_at is None or venue_now - row.sent_at < _UNANSWERED
+        proves_soon = venue.trading.capabilities.has_noop and row.noop_state not in _NO_PROOF
+        return proves_soon or row.sent_at is None or venue_now - row.sent_at < _UNANSWERED
 
     def now(self, venue: Venue, account: AccountRef) -> datetime:
         """Estimate the venue's time."""
@@ -62,10 +65,11 @@ class Reducing:
 
     def close(self, venue: Venue, account: AccountRef, intent: Intent, held: HeldPosition) -> OrderAck:
         """Send the next close of a position as a reduce-only IOC over its whole size."""
-        number = len(self.steps(intent.intent_id, "close")) + 1
+        rows = self.steps(intent.intent_id, "close")
+        number, in_vain = len(rows) + 1, sum(row.code not in LIMITED for row in rows)
         side = held.side.opposite
         instrument = venue.market.instrument(held.coin)
-        slip = within_band(_SLIPPAGE[min(number - 1, len(_SLIPPAGE) - 1)], instrument)
+        slip = within_band(_SLIPPAGE[min(in_vain, len(_SLIPPAGE) - 1)], instrument)
         # The mark comes with the position: market data shares a budget that a close must not wait for.
         limit = Price(held.mark_px * (1 + slip * side.sign))
         terms = OrderTerms(

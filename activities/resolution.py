@@ -26,6 +26,13 @@ _LOOKS_APART = timedelta(seconds=2)
 _OVERLAP = timedelta(seconds=60)
 """Fills are read from before the send: the row's clock is the database's, a fill's the venue's."""
 
+CLOCK_SKEWED = "clock_skewed"
+"""The code of what a venue refused for its time: that goes for one copy of a request, and another may have run."""
+
+_SET_CLOCKS = "It is so for the second time: set the clocks of this machine and of the database by NTP."
+_STOOD_IN = timedelta(seconds=5)
+"""How long after its send a lost stop has long been stood in for by another, or that one has been refused."""
+
 _ENDED = frozenset({SightingStatus.CANCELLED, SightingStatus.REJECTED})
 
 
@@ -127,7 +134,7 @@ class Resolution:
         known_by_fills = self._forgotten(venue, row, venue_now)
         if known_by_fills is not None:
             return known_by_fills
-        if row.nonce and venue.trading.capabilities.has_noop and not row.noop_state and self._burn(venue, row):
+        if self._may_burn(venue, row, venue_now) and self._burn(venue, row):
             return self._conclude(row, "nonce_burned", "A no-op took its nonce: it can never run.")
         if not counts or not self._enough(row, venue_now) or self._is_elsewhere(venue, row):
             return self._now(row)
@@ -193,9 +200,21 @@ class Resolution:
             return True
         return bool(self._own_fills(venue, row, row.oid))
 
+    def _may_burn(self, venue: Venue, row: OrderRow, venue_now: datetime) -> bool:
+        """Whether a no-op can prove something, and takes the place of nothing."""
+        if not row.nonce or row.noop_state or not venue.trading.capabilities.has_noop:
+            return False
+        # Another stop stands in for a lost one within a second. Where the account has sent too much, and nobody knows it yet, the
+        # venue takes one request in ten seconds: that stop's, and not the no-op's.
+        return row.terms.trigger is None or row.sent_at is None or venue_now - row.sent_at > _STOOD_IN
+
     def _burn(self, venue: Venue, row: OrderRow) -> bool:
         """Send a journaled no-op with the row's nonce; True when it was accepted and so proves that the order never runs."""
         if not self._journal.noop_claim(row.key):
+            return False
+        if self._journal.is_limited(row.account.account_id):
+            # The one request that is taken in ten seconds is a stop's or a close's: reads and the deadline prove it, only later.
+            self._journal.note_noop(row.key, "skipped")
             return False
         self._reached("before_noop", row.client_id)
         key = self._keys.open(self._journal.signer(row.signer_id))
@@ -212,13 +231,30 @@ class Resolution:
         return False
 
     def _conclude(self, row: OrderRow, code: str, reason: str) -> OrderAck:
-        """Close a row that provably never ran: VOID when it was never claimed, EXPIRED when it was."""
+        """Close a row that provably never ran: VOID when it was never claimed, EXPIRED when it was.
+
+        What was refused for its time says so; for the second time, after the clock was read anew, it is a person's to mend.
+        """
         was_claimed = row.state in IN_FLIGHT_STATES
         state = OrderState.EXPIRED if was_claimed else OrderState.VOID
+        if row.code == CLOCK_SKEWED:
+            code, reason = CLOCK_SKEWED, f"{row.reason} {reason}"
+            if self._was_out_of_time_before(row):
+                state, reason = OrderState.REFUSED, f"{reason} {_SET_CLOCKS}"
         frm = IN_FLIGHT_STATES if was_claimed else frozenset({OrderState.APPROVED})
         ack = replace(row.ack, state=state, code=code, reason=reason)
         self._journal.settle(row.key, frm=frm, ack=ack)
         return self._now(row)
+
+    def _was_out_of_time_before(self, row: OrderRow) -> bool:
+        """Whether the step that was sent before this one was refused for its time as well."""
+        sent = [
+            (other.sent_at, other.code)
+            for other in self._journal.orders_of(row.key.intent_id)
+            if other.terms.is_opening is row.terms.is_opening and other.sent_at is not None
+        ]
+        earlier = [(at, code) for at, code in sent if row.sent_at is not None and at < row.sent_at]
+        return bool(earlier) and max(earlier)[1] == CLOCK_SKEWED
 
     def _now(self, row: OrderRow) -> OrderAck:
         current = self._journal.order(row.key)

@@ -12,14 +12,14 @@ from datetime import datetime
 
 from activities.clock import VenueClock
 from activities.keys import KeyRing
-from activities.resolution import Resolution
+from activities.resolution import CLOCK_SKEWED, Resolution
 from domain.errors import HoldfastError, Refused, Retryable
 from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState
 from storage.gate import Gate
 from storage.journal import Journal, OrderRow, SendClaim
 from venues.base import Answer, SignedRequest, Venue, VenueDirectory, Verdict
 
-_OF_ITS_TIME = frozenset({"clock_skewed", "nonce_refused"})
+_OF_ITS_TIME = frozenset({CLOCK_SKEWED, "nonce_refused"})
 """Refusals of a request for its time or nonce: another one, by the clock read anew, may be taken."""
 
 FailPoint = Callable[[str, str], None]

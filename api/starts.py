@@ -32,7 +32,8 @@ def agent_of(config: AgentConfig, *, cycle: int = 0) -> Start:
                 user=config.user_id, agent=config.agent_id, venue=config.venue, strategy=config.adviser
             ),
             "static_summary": f"{name}: {config.adviser} on {', '.join(config.coins)} ({config.mode})",
-            "priority": replace(options.NORMAL, fairness_key=config.user_id),
+            # Ahead of the intents that agents start: a stop goes through the agent, and cannot change its priority then.
+            "priority": replace(options.URGENT, fairness_key=config.user_id),
         },
     )
 
@@ -41,7 +42,8 @@ def stopping_agent_of(config: AgentConfig, reason: Reason, *, cycle: int = 0) ->
     """Start an agent that does nothing but an emergency stop, or tell the running one."""
     wanted = agent_of(config, cycle=cycle)
     signal = {"start_signal": "emergency_stop", "start_signal_args": [reason]}
-    return replace(wanted, keywords=wanted.keywords | signal)
+    urgent = {"priority": replace(options.HALTS, fairness_key=config.user_id)}
+    return replace(wanted, keywords=wanted.keywords | signal | urgent)
 
 
 def intent_of(intent: Intent) -> Start:

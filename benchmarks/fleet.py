@@ -46,6 +46,7 @@ class Recipe:
     mode: AgentMode
     settings: tuple[tuple[str, str], ...] = ()
     limits: RiskLimits = LIMITS
+    more_coins: tuple[str, ...] = ()
 
 
 class Fleet:
@@ -128,7 +129,7 @@ def _config(account: AccountRef, coin: str, recipe: Recipe) -> AgentConfig:
         account_id=account.account_id,
         venue=account.venue,
         adviser="trend",
-        coins=(coin,),
+        coins=(coin, *recipe.more_coins),
         mode=recipe.mode,
         cycle_every=recipe.cycle,
         limits=recipe.limits,

@@ -202,19 +202,16 @@ def emergency_stop(
 ) -> None:
     """Halt an agent, cancel its orders and close its positions; without an id, all of yours."""
     api = connect()
-    answer = api.post("/api/agent/emergency-stop", _body(agent_id(api, agent), reason))
+    answer = api.post("/api/agent/emergency-stop", without_blanks({"agent_id": agent_id(api, agent), "reason": reason}))
     print_rows(answer["items"], ("agent_id", "name", "status", "note"), as_json=as_json, empty="Nothing runs.")
 
 
 def _tell(act: str, agent: str, reason: str, *, as_json: bool) -> None:
     api = connect()
-    state: dict[str, Any] = api.post(f"/api/agent/{act}", _body(agent_id(api, agent), reason))
+    state: dict[str, Any] = api.post(
+        f"/api/agent/{act}", without_blanks({"agent_id": agent_id(api, agent), "reason": reason})
+    )
     if as_json:
         print_json(state)
     else:
         say(f"{state['name'] or state['agent_id']}: {state['status']}")
-
-
-def _body(agent: str, reason: str) -> dict[str, object]:
-    given = {"agent_id": agent, "reason": reason}
-    return {name: value for name, value in given.items() if value}

@@ -48,6 +48,7 @@ class DifferenceKind(StrEnum):
     FUNDING = "funding"
     FEE = "fee"
     ORDER_UNKNOWN_TO_US = "order_unknown_to_us"
+    ORDER_OVERFILLED = "order_overfilled"
     UNEXPLAINED = "unexplained"
 
 

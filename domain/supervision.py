@@ -30,7 +30,8 @@ class ReconcileOutcome:
 
     `breaker` is the reason of the breaker in force, `is_tripped` says that this reconciliation tripped it. `is_quiet` means
     flat, without orders and without live rows. `look_again` asks for another round soon: a difference counts only when a
-    second look shows it. `unexplained` is a money amount that must be 0, `flagged` names trades that are not ours.
+    second look shows it. `unexplained` is a money amount that must be 0, `flagged` names trades that are not ours, `overfilled`
+    orders that filled more than they were for.
     """
 
     at: datetime
@@ -41,6 +42,7 @@ class ReconcileOutcome:
     unexplained: Money = Money(ZERO)
     repairs: tuple[str, ...] = ()
     flagged: tuple[str, ...] = ()
+    overfilled: tuple[str, ...] = ()
     look_again: timedelta | None = None
     opening_cash: str = ""
     flagged_to: datetime | None = None

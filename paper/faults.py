@@ -28,6 +28,7 @@ class Fault(StrEnum):
     DELAY = "delay"
     DELAY_ANSWER = "delay_answer"
     DUPLICATE_REQUEST = "duplicate_request"
+    DUPLICATE_LATE = "duplicate_late"
     HTTP_429 = "http_429"
     HTTP_500 = "http_500"
     HTTP_503_EMPTY = "http_503_empty"

@@ -94,7 +94,12 @@ class Settings(BaseSettings):
     allowed_origins: Names = Field((), description="Origins that browsers may call the API from, comma-separated.")
 
     database_url: PostgresUrl | None = Field(None, description="Postgres to use; without it one is started.")
-    database_pool_size: int = Field(20, ge=1, le=500, description="Connections that a process keeps open.")
+    database_pool_size: int = Field(
+        20,
+        ge=1,
+        le=500,
+        description="Connections that a process keeps open; a worker and an API have one more, to listen.",
+    )
     database_pool_overflow: int = Field(
         0, ge=0, le=500, description="Connections beyond the pool under load, opened and closed each time."
     )
@@ -113,6 +118,12 @@ class Settings(BaseSettings):
     temporal_ui_port: Port = Field(8233, description="Port of the Temporal Web UI.")
 
     worker_threads: int = Field(32, ge=1, le=1000, description="Threads for each queue's blocking activities.")
+    worker_workflow_tasks: int = Field(
+        8,
+        ge=4,
+        le=1000,
+        description="Workflow tasks under way at once: few, so that a stop's is not behind many; more where Temporal is far away.",
+    )
     worker_cached_workflows: int = Field(
         5000, ge=0, le=100_000, description="Executions that a worker keeps in memory."
     )

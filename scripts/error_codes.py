@@ -165,7 +165,7 @@ def _of_call(node: ast.Call, package: str) -> Iterator[Found]:
         yield from _named(_text(keywords["type"]), name, package, "".join(texts[:1]), "")
     elif name == "envelope" and len(texts) > 2:
         yield from _named(texts[1], "HoldfastError", package, texts[2], _text(keywords.get("action", ast.Constant(""))))
-    elif name in {"_end", "end"} and len(texts) > 1:
+    elif name in {"_end", "end", "_conclude"} and len(texts) > 1:
         yield from _named(texts[1], name, package, "".join(texts[2:3]), "")
     elif name in REPORTS:
         code = keywords.get("code") or keywords.get("rule") or ast.Constant("")

@@ -27,9 +27,9 @@ def _meanings() -> dict[str, str]:
     body = next(node.body for node in classes if node.name == Settings.__name__)
     found: dict[str, str] = {}
     for field, below in pairwise(body):
-        is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
-            found[field.target.id] = " ".join(str(ast.literal_eval(below.value)).split()).replace("|", "or")
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = " ".join(text.split()).replace("|", "or")
     return found
 
 

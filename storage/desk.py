@@ -16,7 +16,7 @@ from domain.risk import ReservedExposure, RiskDecision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The newest synced portfolio, the halt in force, and whether anybody could sign.
+    """The newest synced portfolio, the halt in force, whether anybody could sign, and whether the venue takes few requests only.
 
     `at` is the database's time, by which `synced_at` counts as well: a worker whose clock is wrong would take an old state for a
     new one, or a young decision for one that is too late.
@@ -27,6 +27,7 @@ class Standing:
     synced_at: datetime | None
     halted_by: str
     has_signer: bool
+    is_limited: bool
 
 
 class ApprovalDesk(Protocol):

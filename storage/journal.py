@@ -16,7 +16,8 @@ from domain.accounts import AccountRef
 from domain.fills import Fill
 from domain.intents import Intent, IntentPhase, Protection
 from domain.money import Price, Quantity
-from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState, OrderTerms
+from domain.orders import ApprovedOrder, OrderAck, OrderKey, OrderState, OrderTerms, Side
+from storage.ledgers import Overfill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +151,10 @@ class Journal(Protocol):
         """Mark that a noop with the row's nonce is being sent; False when one was sent before."""
 
     def note_noop(self, key: OrderKey, state: str) -> None:
-        """Record how the noop ended: burned, duplicate or unknown."""
+        """Record how the noop ended: burned, duplicate, unknown, or skipped where none was sent."""
+
+    def is_limited(self, account_id: str) -> bool:
+        """Whether the venue has lately refused an account for the number of its requests."""
 
     def cancel_claim(
         self, key: OrderKey, *, oid: str, expires_at: datetime, venue_now: datetime, max_lead_seconds: int
@@ -249,3 +253,18 @@ class Fills(Protocol):
 
     def set_cursor(self, account_id: str, at: datetime) -> None:
         """Move the cursor; never back."""
+
+
+class Overfills(Protocol):
+    """Orders that filled more than they were for, and the copies that made them."""
+
+    def senders(
+        self, account_id: str, coin: str, side: Side, *, since: datetime, until: datetime
+    ) -> tuple[OrderRow, ...]:
+        """Rows of an account, with a size, that were sent on a coin and side within a span, newest first; some at most."""
+
+    def bind(self, account: AccountRef, client_id: str, oid: str) -> None:
+        """Bind the fills of an order id to the order of ours that it is a copy of."""
+
+    def overfilled(self, account_id: str, since: datetime) -> tuple[Overfill, ...]:
+        """Orders of intents that own a slot, and of those that filled since, whose fills are more than their size; oldest first."""

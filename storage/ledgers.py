@@ -111,6 +111,24 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overfill:
+    """An order whose fills are more than its size, and when the last of them was."""
+
+    key: OrderKey
+    client_id: str
+    coin: str
+    side: Side
+    ordered: Quantity
+    filled: Quantity
+    last_at: datetime
+
+    @property
+    def excess(self) -> Decimal:
+        """What filled beyond the order's size."""
+        return Decimal(self.filled - self.ordered)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExposedPosition:
     """A position and who owns its slot, '' when nobody does. `owner_touched_at` is the owner's last sign of life."""
 

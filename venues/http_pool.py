@@ -9,17 +9,29 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as OverallTimeout
 from urllib3.util import make_headers
 
 KEEPALIVE = 3.0
 """Seconds that a connection may idle. Longer, and it may be dead at the other end, which a write must not find out."""
+LARGEST = 64 * 2**20
+"""Bytes of the longest answer, unpacked. The longest of a venue, its list of markets, has some millions."""
 _CHUNK = 65_536
+
+
+class HttpAnswer(NamedTuple):
+    """What a server answered; the names of headers fit in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class _Connection(HTTPConnection):
@@ -66,19 +78,25 @@ class HttpPool:
         pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         parts = urlsplit(url)
         self._pool = pools.connection_from_url(url, {"maxsize": size, "block": True})
-        # A proxy is told the whole address of what it cannot tunnel, and gets its login with every such request.
+        # A proxy is told the whole address of what it cannot tunnel; urllib3 gives it its login.
         is_forwarded = bool(proxy) and parts.scheme == "http"
         self._prefix = url.rstrip("/") if is_forwarded else parts.path.rstrip("/")
-        self._headers |= _login_of(proxy) if is_forwarded else {}
 
     def post(self, path: str, body: bytes) -> tuple[int, bytes]:
         """Post bytes once and return status and body."""
+        answer = self.ask("POST", path, body=body)
+        return answer.status, answer.body
+
+    def ask(
+        self, method: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> HttpAnswer:
+        """Send a request once, with more headers if given, and return its answer."""
         give_up = time.monotonic() + self._seconds
         response = self._pool.urlopen(
-            "POST",
+            method,
             self._prefix + path,
             body=body,
-            headers=self._headers,
+            headers={**self._headers, **headers} if headers else self._headers,
             retries=False,
             redirect=False,
             assert_same_host=False,
@@ -87,7 +105,7 @@ class HttpPool:
             preload_content=False,
         )
         try:
-            return response.status, self._read(response, give_up)
+            return HttpAnswer(response.status, response.headers, self._read(response, give_up))
         except BaseException:
             # What is left of the answer would be read as the next one.
             response.close()
@@ -99,10 +117,14 @@ class HttpPool:
     def _read(response: BaseHTTPResponse, give_up: float) -> bytes:
         """Read an answer within a time of its own: a socket's limit starts anew with every byte."""
         chunks: list[bytes] = []
+        length = 0
         while chunk := response.read1(_CHUNK):
             chunks.append(chunk)
+            length += len(chunk)
             if time.monotonic() > give_up:
                 raise OverallTimeout("The answer took too long.")
+            if length > LARGEST:
+                raise HTTPError("The answer is too long.")
         return b"".join(chunks)
 
     def close(self) -> None:

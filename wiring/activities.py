@@ -14,6 +14,7 @@ from activities.draining import Draining
 from activities.emergency import EmergencyActivities, EmergencyParts
 from activities.notifications import NotificationActivities
 from activities.orders import OrderActivities
+from activities.overfilling import Overfilling
 from activities.ownership import OwnershipActivities
 from activities.platform import PlatformActivities, PlatformParts
 from activities.ports import Metrics, Streams
@@ -25,6 +26,7 @@ from activities.streams import StreamActivities, StreamParts
 from activities.watchdog import Watchdog
 from advisors.registry import built_in
 from domain.accounts import AccountRef
+from domain.intents import Intent
 from domain.supervision import ShardRun
 from domain.watch import CloseOrder, CloseReport
 from storage.postgres.agents import PostgresAgents
@@ -34,6 +36,7 @@ from storage.postgres.decisions import PostgresDiary
 from storage.postgres.epochs import PostgresEpochs
 from storage.postgres.events import PostgresEvents
 from storage.postgres.halts import PostgresHalts
+from storage.postgres.overfills import PostgresOverfills
 from storage.postgres.reconciliation import PostgresReconciliations
 from storage.postgres.risk import PostgresRiskBook
 from storage.postgres.settings import PostgresUserSettings
@@ -61,7 +64,12 @@ class Closer:
 
     def __init__(self, positions: PositionActivities, fence: Fence) -> None:
         self._positions = positions
+        self._closing = fence.closing
         self._supervision = fence.supervision
+
+    def cancel_opening(self, intent: Intent) -> None:
+        """Ask for the end of an intent's opening orders."""
+        self._closing.cancel_opening(intent)
 
     def close_position(self, order: CloseOrder) -> CloseReport:
         """Take one step of a close."""
@@ -119,6 +127,7 @@ class Assembly:
 
     def _order_activities(self) -> OrderActivities:
         return OrderActivities(
+            giving_way=self._ground.giving_way,
             approving=self._approving(),
             submission=self._fence.submission,
             resolution=self._fence.resolution,
@@ -199,6 +208,14 @@ class Assembly:
                     intents=self._books.intents,
                     executions=self._ground.executions,
                     settler=self._orders,
+                    overfilling=Overfilling(
+                        venues=self._ground.venues,
+                        fills=self._books.fills,
+                        overfills=PostgresOverfills(self._ground.engine),
+                        books=self._reconciliations,
+                        notifier=self._ground.notifier,
+                        metrics=self._metrics,
+                    ),
                 ),
                 breakers=self._breakers,
                 audit=self._audit,

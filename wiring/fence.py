@@ -1,6 +1,6 @@
 """The fenced submission and what stands on it, over Postgres and the venues of this process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from activities.cancellation import Cancellation
 from activities.clock import VenueClock
 from activities.closing import Closing
+from activities.giving_way import GivingWay
 from activities.holdings import Holdings
 from activities.keys import KeyRing as SigningKeys
 from activities.ports import Executions, Notifier
@@ -42,6 +43,7 @@ class Ground:
     executions: Executions
     notifier: Notifier
     reached: FailPoint
+    giving_way: GivingWay = field(default_factory=GivingWay)
 
     def now(self) -> datetime:
         """Wall time, shifted by the test setting."""

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from wiring.background import beside
+
 EVERY = timedelta(seconds=5)
 
 
@@ -16,13 +18,10 @@ async def beating(home: Path, process: str, about: Mapping[str, object]) -> Asyn
     """Write the file now and every few seconds; remove it at a clean end."""
     file = home / "run" / f"{process}-{os.getpid()}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    task = asyncio.create_task(_beat(file, about))
     try:
-        yield
+        async with beside(_beat(file, about)):
+            yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
         file.unlink(missing_ok=True)
 
 

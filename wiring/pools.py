@@ -17,6 +17,9 @@ DRAIN = timedelta(seconds=15)
 
 STREAMS_AT_ONCE = 200
 
+TASKS_TO_A_POLL = 4
+"""A poll that waits holds a place among the tasks that are under way at once."""
+
 BEAT = timedelta(seconds=1)
 """Heartbeats reach the server this often; the SDK would keep them back for four fifths of the time-out, which leaves no slack."""
 
@@ -32,14 +35,21 @@ class Pool:
     drain: timedelta = DRAIN
 
 
-def workflow_worker(client: Client, kinds: Sequence[type], cached: int) -> Worker:
-    """Make the worker that runs workflows and nothing else."""
+def workflow_worker(client: Client, kinds: Sequence[type], *, cached: int, at_once: int) -> Worker:
+    """Make the worker that runs workflows and nothing else; `at_once` tasks of them are under way.
+
+    By the SDK's default they are a hundred. Priorities order what waits at the server, not what has been handed out: behind the
+    first tasks of hundreds of intents, a stop's own waited for the most of a second.
+    """
     return Worker(
         client,
         task_queue=ids.QUEUE_WORKFLOW,
         workflows=kinds,
         workflow_runner=sandbox.runner(),
         max_cached_workflows=cached,
+        max_concurrent_workflow_tasks=at_once,
+        # One of them for new executions, the others for those that are in memory; the SDK asks for two.
+        max_concurrent_workflow_task_polls=max(at_once // TASKS_TO_A_POLL, 2),
         # A dead worker's executions move to another one after this; ten seconds, the default, are long for a position.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
         graceful_shutdown_timeout=timedelta(seconds=5),

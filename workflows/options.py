@@ -108,6 +108,14 @@ WATCH = Options(
 )
 """Long rounds over many rows, heartbeating: broadcast, watchdog, what follows a halt."""
 
+STOP = Options(
+    start_to_close_timeout=timedelta(minutes=5),
+    heartbeat_timeout=_MISSED,
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5)),
+    priority=HALTS,
+)
+"""An emergency stop: long, but a worker that dies over it is noticed in seconds, not after the half minute of other long rounds."""
+
 DRAIN = Options(
     start_to_close_timeout=timedelta(minutes=5),
     heartbeat_timeout=_MISSED,

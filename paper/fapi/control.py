@@ -141,6 +141,19 @@ class Control:
         node.commit()
         return {"user": account.address, "asset": str(body.get("asset", "USDT")), "balance": money(account.cash)}
 
+    def requests(self, body: Json) -> Json:
+        """Leave a user so many orders of an interval and hold it to that though limits may be off, or hold it no longer."""
+        limits, user = self._node.limits, self._user(_name(body)).name
+        left, interval = body.get("left"), str(body.get("interval", "1M"))
+        if left is None:
+            limits.held -= {each for each in limits.held if each[0] == user}
+        elif not isinstance(left, int) or isinstance(left, bool) or left < 0:
+            raise BadControl("left must be a whole number, zero or more.")
+        else:
+            seconds = _decimal(body, "seconds") if "seconds" in body else Decimal(10)
+            limits.leave(user, interval, left, float(seconds), self._node.venue.clock())
+        return {"user": user, "held": sorted(name for each, name in limits.held if each == user)}
+
     def price(self, body: Json) -> Json:
         """Jump mid and mark to a price, hold them, or let them go on from where they are."""
         node, coin = self._node, self._coin(body)

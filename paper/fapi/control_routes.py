@@ -62,7 +62,7 @@ def _got(answer: Callable[[dict[str, str]], Any]) -> Callable[[Request], Awaitab
 
 def control_routes(control: Control) -> list[Route]:
     """Return the routes under /control."""
-    names = ("account", "deposit", "price", "settings", "trade", "fill", "cancel")
+    names = ("account", "deposit", "price", "settings", "requests", "trade", "fill", "cancel")
     posts = {name: getattr(control, name) for name in names} | {"faults": control.add_fault}
     gets: dict[str, Callable[[dict[str, str]], Any]] = {
         "orders": control.orders,

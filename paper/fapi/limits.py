@@ -33,6 +33,11 @@ class Window:
             self.rows.append((now, amount))
             self.total += amount
 
+    def put(self, amount: int, at: int) -> None:
+        """Count an amount as spent at a time before now."""
+        self.rows = deque(sorted([*self.rows, (at, amount)]))
+        self.total += amount
+
 
 @dataclass(slots=True)
 class Address:
@@ -46,13 +51,14 @@ class Address:
 
 @dataclass(slots=True, kw_only=True)
 class Limits:
-    """The counters; off counts for the headers and refuses nothing."""
+    """The counters; off counts for the headers and refuses nothing but orders of users who are `held` to an interval."""
 
     is_on: bool = True
     weight_limit: int = 2400
     order_limits: tuple[tuple[str, int, int], ...] = ()
     addresses: dict[str, Address] = field(default_factory=dict)
     orders: dict[tuple[str, str], Window] = field(default_factory=dict)
+    held: set[tuple[str, str]] = field(default_factory=set)
 
     def spend(self, ip: str, weight: int, now: int) -> None:
         """Spend a weight; raises Refused with 429, or 418 for who goes on asking."""
@@ -76,13 +82,27 @@ class Limits:
         """Count new orders of an account; raises Refused with -1015."""
         for name, seconds, limit in self.order_limits:
             used = self._window(user, name, seconds).used(now)
-            if self.is_on and used + count > limit:
+            if (self.is_on or (user, name) in self.held) and used + count > limit:
                 oldest = self._window(user, name, seconds).rows
                 wait_s = (oldest[0][0] + seconds * 1000 - now + 999) // 1000 if oldest else seconds
                 text = f"Too many new orders; current limit is {limit} orders per {name}."
                 raise Refused(-1015, text, wait_s=max(wait_s, 1))
         for name, seconds, _ in self.order_limits:
             self._window(user, name, seconds).add(count, now)
+
+    def leave(self, user: str, interval: str, left: int, seconds: float, now: int) -> None:
+        """Leave a user so many orders of an interval for some seconds, and hold it to that; raises ValueError."""
+        lengths = {name: (length, limit) for name, length, limit in self.order_limits}
+        if interval not in lengths:
+            raise ValueError(f"interval is one of {', '.join(lengths)}, not {interval!r}.")
+        length, limit = lengths[interval]
+        if not 0 < seconds <= length:
+            raise ValueError(f"seconds must be above zero and {length} at most.")
+        window = self._window(user, interval, length)
+        spent = limit - left - window.used(now)
+        if spent > 0:
+            window.put(spent, now - int((length - seconds) * 1000))
+        self.held.add((user, interval))
 
     def headers(self, ip: str, user: str | None, now: int) -> dict[str, str]:
         """Return the headers that tell what is used up."""

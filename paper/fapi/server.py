@@ -262,6 +262,9 @@ class Server:
         if fault is Fault.DELAY_ANSWER:
             await asyncio.sleep(rule.seconds)
             return answer
+        if fault is Fault.DUPLICATE_LATE:
+            await asyncio.sleep(rule.seconds)
+            return await run()
         return await altered(fault, request, answer, run)
 
     def _execute_late(self, incoming: Incoming, seconds: float) -> Response:

@@ -23,8 +23,9 @@ from paper.engine.trades import execute
 from paper.engine.venue import PaperVenue
 from paper.faults import BadFault, Faults
 from paper.hyperliquid import wire
-from paper.hyperliquid.control_input import BadControl, coin_of, decimal_of, is_buy_of, user_of
+from paper.hyperliquid.control_input import BadControl, coin_of, decimal_of, is_buy_of, user_of, whole_of
 from paper.hyperliquid.control_market import set_price, set_rules
+from paper.hyperliquid.limits import requests_cap
 from paper.hyperliquid.node import Node
 from paper.hyperliquid.order_log import order_log
 from paper.hyperliquid.wire import bare, number, usd
@@ -56,6 +57,31 @@ class Control:
         venue.add_ledger(account, {"type": "deposit", "usdc": usd(amount)})
         self._node.commit()
         return {"user": account.address, "usdc": usd(account.cash)}
+
+    def requests(self, body: Json) -> Json:
+        """Leave an account so many requests and hold it to them though limits may be off, or hold it to them no longer.
+
+        Below zero it has sent so many too many, and must trade for as much before it is free again. `throttled` says that the one
+        request which is let through every ten seconds beyond them has just been.
+        """
+        account = self.venue.account(user_of(body))
+        if account is None:
+            raise BadControl(f"{body['user']} has no account.")
+        counted = self._node.limits.counted
+        if "left" in body:
+            account.requests_used = max(requests_cap(account) - whole_of(body, "left"), 0)
+            account.last_throttled_ms = self.venue.now() if body.get("throttled") else 0
+            counted.add(account.address)
+        else:
+            counted.discard(account.address)
+        self.venue.touch(account)
+        self._node.commit()
+        return {
+            "user": account.address,
+            "used": account.requests_used,
+            "cap": requests_cap(account),
+            "is_counted": account.address in counted,
+        }
 
     def price(self, body: Json) -> Json:
         """Jump mid and mark to a price, hold them, or let them go on from where they are."""
@@ -237,6 +263,7 @@ def control_routes(control: Control) -> list[Route]:
         "price": control.price,
         "market": control.market,
         "settings": control.settings,
+        "requests": control.requests,
         "trade": control.trade,
         "fill": control.fill,
         "cancel": control.cancel,

@@ -28,6 +28,14 @@ def decimal_of(body: Json, key: str) -> Decimal:
     return value
 
 
+def whole_of(body: Json, key: str) -> int:
+    """Return a whole number of a control request."""
+    value = body.get(key)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise BadControl(f"{key} must be a whole number.")
+    return value
+
+
 def is_buy_of(body: Json) -> bool:
     """Return the side of a trade by hand; a buy when none is given."""
     side = str(body.get("side", "buy")).lower()

@@ -190,6 +190,9 @@ class Server:
                 return answer
             case Fault.DUPLICATE_REQUEST:
                 return await run()
+            case Fault.DUPLICATE_LATE:
+                await asyncio.sleep(rule.seconds)
+                return await run()
             case Fault.GARBAGE:
                 return PlainTextResponse('{"status":"ok","respo\x00', 200)
             case Fault.SHORT_STATUSES:

@@ -87,13 +87,16 @@ class PostgresEvents:
             return connection.execute(delete(events).where(events.c.at < before)).rowcount
 
 
-async def listen(url: str) -> AsyncIterator[str]:
-    """Yield '' once it listens (read what was missed), then the user of every event; raises Retryable when it ends."""
+async def listen(url: str, channel: str = CHANNEL) -> AsyncIterator[str]:
+    """Yield '' once it listens (read what was missed), then what each notification says; raises Retryable when it ends.
+
+    That is, of events, the user of each.
+    """
     address = database_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     try:
         connection = await psycopg.AsyncConnection.connect(address, autocommit=True, connect_timeout=5)
         async with connection:
-            await connection.execute(f"listen {CHANNEL}")
+            await connection.execute(f"listen {channel}")
             yield ""
             async for notice in connection.notifies():
                 yield notice.payload

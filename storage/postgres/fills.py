@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from sqlalchemy import Engine, bindparam, or_, select, text
+from sqlalchemy import Connection, Engine, bindparam, or_, select, text
 
 from domain.accounts import AccountRef
 from domain.fills import Fill
@@ -70,7 +70,7 @@ class PostgresFills:
             connection.execute(_BIND, {"account_id": account.account_id, "trade_ids": trade_ids})
             if fresh:
                 new_ids = [fill.trade_id for fill in fresh]
-                connection.execute(_TOTALS, {"account_id": account.account_id, "trade_ids": new_ids})
+                total(connection, account.account_id, new_ids)
                 emit(connection, account.user_id, "fill", *map(_told, fresh))
         return fresh
 
@@ -111,6 +111,11 @@ class PostgresFills:
         """Move the cursor; never back."""
         with alone(self._engine) as connection:
             connection.execute(_MOVE_CURSOR, {"account": account_id, "at": at})
+
+
+def total(connection: Connection, account_id: str, trade_ids: list[str]) -> None:
+    """Sum the fills of the opening orders of the intents that some trades are bound to."""
+    connection.execute(_TOTALS, {"account_id": account_id, "trade_ids": trade_ids})
 
 
 def _told(fill: Fill) -> dict[str, str]:

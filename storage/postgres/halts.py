@@ -16,6 +16,9 @@ from storage.postgres.engine import transaction
 from storage.postgres.tables import accounts, halts, intents, orders
 from storage.records import HaltRecord, InFlight, RestingOpening
 
+CHANNEL = "holdfast_halts"
+"""Told of each halt as it is committed: the scope."""
+
 _WIDEST_FIRST = ("platform", "venue", "user", "agent")
 
 
@@ -37,7 +40,7 @@ class PostgresHalts:
             set_={"scope": statement.excluded.scope},
         )
         with transaction(self._engine) as connection:
-            return _halt(connection.execute(statement.returning(*halts.c)).one())
+            return _halt(connection.execute(statement.returning(*halts.c, func.pg_notify(CHANNEL, flag.scope))).one())
 
     def release(self, scope: str, key: str, by: str) -> bool:
         """Release a halt; False when there was none."""

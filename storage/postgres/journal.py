@@ -23,6 +23,7 @@ from domain.orders import (
 from storage.journal import OrderRow, SendClaim, Signer
 from storage.postgres.claims import Claim, Claims
 from storage.postgres.engine import alone, load, transaction
+from storage.postgres.limited import IS_LIMITED
 from storage.postgres.rows import order_row, order_values, select_orders
 from storage.postgres.settling import named, remember, settle, settle_and_read, storable
 from storage.postgres.tables import cancels, intents, leverages, orders
@@ -49,6 +50,7 @@ _NEWEST_LEVERAGE = (
     "on conflict (account_id, coin) do update set"
     " (leverage, is_cross, read_at) = (excluded.leverage, excluded.is_cross, excluded.read_at)"
 )
+_IS_LIMITED = text(f"select {IS_LIMITED}")
 _NOTE_LEVERAGE = text(
     "insert into leverages (account_id, coin, leverage, is_cross, read_at) values (:account, :coin, :leverage, :is_cross, now())"  # noqa: S608 - what is put in is a constant
     f" {_NEWEST_LEVERAGE}"
@@ -184,6 +186,11 @@ class PostgresJournal:
         """Record how the noop ended."""
         with transaction(self._engine) as connection:
             connection.execute(update(orders).where(_is(key)).values(noop_state=state))
+
+    def is_limited(self, account_id: str) -> bool:
+        """Whether the venue has lately refused an account for the number of its requests."""
+        with alone(self._engine) as connection:
+            return bool(connection.scalar(_IS_LIMITED, {"account": account_id}))
 
     def cancel_claim(
         self, key: OrderKey, *, oid: str, expires_at: datetime, venue_now: datetime, max_lead_seconds: int

@@ -105,7 +105,9 @@ orders = Table(
     Column("looks", JSONB, nullable=False, server_default=text("'[]'")),  # the resolution log
     Column("absent_looks", Integer, nullable=False, server_default="0"),
     Column("absent_at", TIME),  # venue time of the last look past the deadline that found nothing
-    Column("noop_state", Text, nullable=False, server_default=""),  # '' | sending | burned | duplicate
+    Column(
+        "noop_state", Text, nullable=False, server_default=""
+    ),  # '' | sending | burned | duplicate | unknown | skipped
     Column("epoch", Text),
     Column("trace_id", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("intent_id", "leg", "step"),

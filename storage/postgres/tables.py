@@ -175,7 +175,7 @@ differences = Table(
     Column("coin", Text, nullable=False),
     Column(
         "kind", Text, nullable=False
-    ),  # manual_trade | missed_fill | transfer | funding | fee | order_unknown_to_us | unexplained
+    ),  # manual_trade | missed_fill | transfer | funding | fee | order_unknown_to_us | order_overfilled | unexplained
     Column("amount", NUMBER, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
     Column("first_seen_at", TIME, nullable=False, server_default=func.now()),

@@ -6,7 +6,7 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-from domain.intents import IntentPhase
+from domain.intents import Intent, IntentPhase
 from domain.orders import OrderAck, OrderKey, OrderState
 from tests.faults.races import fill, resting
 from tests.faults.run import SIZES, Run
@@ -37,22 +37,41 @@ async def storm(run: Run) -> None:
 
 
 async def duplicate_request(run: Run) -> None:
-    """Case 21: the network delivers a request twice and only the second answer comes back.
+    """Case 21: the network delivers a request twice and only the second answer comes back, at once or after the deadline.
 
     Binance knows a client id again only while its order works. A copy of an order that has filled at once would fill as well,
-    whoever sent the first; TLS keeps such copies off the wire. So its opening order rests here, and fills later.
+    whoever sent the first; TLS keeps such copies off the wire. So its opening order rests here, and fills later. A copy that
+    comes after the deadline fills nowhere again, and says at Binance that the time was wrong.
     """
-    if run.site.venue == BINANCE:
+    if run.site.venue == BINANCE and run.rng.random() < 0.5:
         wish, oid = await resting(run, aimed="duplicate_request")
         for step in run.rng.sample(STEPS[1:], 1):
-            run.aim(wish, "duplicate_request", step=step)
+            _copied(run, wish, step)
         await fill(run, wish, oid, 1)
     else:
         wish = run.wish()
         for step in run.rng.sample(STEPS, 2):
-            run.aim(wish, "duplicate_request", step=step)
+            _copied(run, wish, step, is_late=run.site.venue == BINANCE)
         await run.start(wish)
     await run.reach(wish, *_SETTLED)
+
+
+def _copied(run: Run, wish: Intent, step: str, *, is_late: bool = False) -> None:
+    if is_late or run.rng.random() < 0.5:
+        run.aim(wish, "duplicate_late", step=step, seconds=run.rng.uniform(2.3, 3.5))
+    else:
+        run.aim(wish, "duplicate_request", step=step)
+
+
+async def copied_and_filled(run: Run) -> None:
+    """Case 21 where a copy of a market order fills as well: the user is told, all of it is under the stop and goes with the close."""
+    wish = run.wish()
+    name = OrderKey(intent_id=wish.intent_id, step="open").client_id
+    run.copied.add(name)
+    run.aim(wish, "duplicate_request", step="open")
+    await run.start(wish)
+    await run.opens(wish)
+    await run.until(lambda: name in run.told(run.account))
 
 
 async def executed_then_error(run: Run) -> None:

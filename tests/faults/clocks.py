@@ -45,6 +45,21 @@ async def venue_clock_off(run: Run) -> None:
         run.notes.extend([f"{rows} rows for one intent {offset} ms beside"] if rows > ROWS_AT_MOST else [])
 
 
+async def wire_held(run: Run) -> None:
+    """Case 7: the wire holds requests beyond their deadlines, and the venue says so: a new step opens, stops and closes it.
+
+    AsterDEX has no deadlines for what a wallet signs: what was held runs there.
+    """
+    held = run.wish()
+    steps = run.rng.sample(("open", "protect.sl.1", "close.1"), 2)
+    for step in steps:
+        run.aim(held, "delay", step=step, seconds=run.rng.uniform(2.2, 2.8))
+    await run.start(held)
+    await run.opens(held)
+    await run.signal(held, "close")
+    await run.reach(held, IntentPhase.CLOSED)
+
+
 async def _opens_by(run: Run, wish: Intent, offset_ms: int) -> None:
     """Insist on an open, but where the venue is ahead by all the time that a decision has: there it is too old at once."""
     if offset_ms >= wish.policy.max_age.total_seconds() * 1000:

@@ -7,9 +7,16 @@ import time
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import select
+
+from activities.refusals import LIMITED
 from domain.intents import Intent, IntentPhase
-from domain.orders import Side
+from domain.orders import OrderState, Side
+from storage.postgres.engine import transaction
+from storage.postgres.tables import events
+from tests.faults.races import fill, resting
 from tests.faults.run import SIZES, Run
+from tests.faults.sites import SLOT
 from tests.faults.stops import drained, halt_user
 
 JUMPING = "BNB"
@@ -38,6 +45,13 @@ def working_stops(run: Run, coin: str) -> list[int]:
 def held(run: Run, coin: str) -> Decimal:
     """What the venue says is held of a coin."""
     return run.site.log(run.account).positions.get(coin, Decimal(0))
+
+
+def was_told(run: Run, kind: str) -> bool:
+    """Whether this run's user was told of a matter."""
+    query = select(events.c.id).where(events.c.user_id == run.account.user_id, events.c.kind == kind).limit(1)
+    with transaction(run.stack.bench.engine) as connection:
+        return connection.scalar(query) is not None
 
 
 async def by_hand(run: Run) -> None:
@@ -111,6 +125,54 @@ async def key_revoked(run: Run) -> None:
     # Nobody can protect what no key may trade. From here on the bound counts again.
     run.unreachable = ((since * 1000, time.time() * 1000),)
     await run.opens(wish)
+
+
+async def requests_used_up(run: Run) -> None:
+    """Case 33: the account's requests are used up between fill and stop; the first one that is taken again is the stop.
+
+    An order that would open is asked for as well: it must not take that place, and nor must the search for a lost stop, which is a
+    request of its own at Hyperliquid. Some of the runs close under the limit, too.
+    """
+    how = run.rng.choice(("delayed", "resting", "lost", "lost_and_free"))
+    is_slot_free = how == "lost_and_free" and run.site.is_hyperliquid
+    if how == "delayed":
+        wish = run.wish()
+        run.aim(wish, "delay", step="protect.sl.1", seconds=1.5)
+        await run.start(wish)
+        await run.until(lambda: held(run, wish.coin) != 0, 60)
+        await _use_up(run, is_slot_free=False)
+    else:
+        wish, oid = await resting(run)
+        if how != "resting":
+            run.aim(wish, "drop", step="protect.sl.1")
+        await _use_up(run, is_slot_free=is_slot_free)
+        await fill(run, wish, oid, 1)
+    if not is_slot_free:
+        await run.start(run.wish(coin=run.rng.choice(sorted(SIZES.keys() - {wish.coin}))))
+    await run.opens(wish)
+    if await asyncio.to_thread(_was_refused, run, wish) and not await asyncio.to_thread(
+        was_told, run, "requests_used_up"
+    ):
+        run.notes.append("nobody was told that the account's requests are used up")
+    if run.rng.random() < 0.5:
+        await run.signal(wish, "close")
+        await run.reach(wish, IntentPhase.CLOSED)
+
+
+async def _use_up(run: Run, *, is_slot_free: bool) -> None:
+    """Use the requests of this run's account up; what the venue then takes nothing of, nobody could have sent."""
+    made = await asyncio.to_thread(lambda: run.site.use_up_requests(run.account, and_the_slot=not is_slot_free))
+    run.undo.append(made)
+    since = time.time()
+    # From there on the bound counts again: whatever else is sent must not come before the stop.
+    run.unreachable = () if is_slot_free else ((since * 1000, (since + SLOT) * 1000),)
+
+
+def _was_refused(run: Run, wish: Intent) -> bool:
+    """Whether the owner of a position has heard that the limit keeps its stop back: the first stop is placed by who saw the fill."""
+    rows = run.stack.bench.books.journal.orders_of(wish.intent_id)
+    stops = [row for row in rows if row.key.step.startswith("protect.") and row.state is OrderState.REFUSED]
+    return sum(row.code in LIMITED for row in stops) > 1
 
 
 async def _gap(run: Run, wish: Intent) -> None:

@@ -24,7 +24,8 @@ class Evidence:
     `admitted` and `venue_fills` are the venue's log; `rows`, `fills`, `intents`, `slots` are the database; `running` names the
     intents whose workflow still runs; `drained_at` is when a halt over this account was acknowledged as DRAINED. `unreachable` are
     the spans, in milliseconds of the venue's clock, in which no worker at all had a wire to the venue. `prefix` is what the venue
-    writes before our client ids.
+    writes before our client ids. `copied` are client ids of which the network delivered a second copy at a venue that fills both,
+    which nobody can prevent, `told` those of which a user was told that they filled too much.
     """
 
     admitted: list[dict[str, Any]]
@@ -39,6 +40,12 @@ class Evidence:
     drained_at: datetime | None = None
     unreachable: tuple[tuple[float, float], ...] = ()
     prefix: str = "0x"
+    copied: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
+
+    def is_copied(self, name: str) -> bool:
+        """Whether the network delivered an order twice, by its name at the venue."""
+        return name.removeprefix(self.prefix) in self.copied
 
     def name(self, row: dict[str, Any]) -> str:
         """Return how the venue calls the order of a row."""
@@ -75,6 +82,7 @@ def judge(evidence: Evidence) -> Verdict:
     verdict = Verdict()
     _one_effect_per_step(evidence, verdict)
     _one_opening_per_intent(evidence, verdict)
+    _copies_are_told(evidence, verdict)
     _every_order_is_ours(evidence, verdict)
     _positions_are_fills(evidence, verdict)
     _nothing_is_left(evidence, verdict)
@@ -89,18 +97,33 @@ def _effective(order: dict[str, Any]) -> bool:
 
 
 def _one_effect_per_step(evidence: Evidence, verdict: Verdict) -> None:
-    by_name: Counter[str] = Counter(o["cloid"] for o in evidence.admitted if o["cloid"] and _effective(o))
-    for cloid, count in by_name.items():
-        if count > 1:
+    for cloid, count in _effects(evidence).items():
+        if count > 1 and not evidence.is_copied(cloid):
             verdict.complain("duplicates", f"{count} effective orders under {cloid}")
+
+
+def _effects(evidence: Evidence) -> Counter[str]:
+    return Counter(order["cloid"] for order in evidence.admitted if order["cloid"] and _effective(order))
+
+
+def _copies_are_told(evidence: Evidence, verdict: Verdict) -> None:
+    """Where both copies had an effect, a user knows of it; nobody is alarmed of an order that filled once."""
+    twice = {cloid.removeprefix(evidence.prefix) for cloid, count in _effects(evidence).items() if count > 1}
+    for name in sorted(twice & evidence.copied - evidence.told):
+        verdict.complain("lost", f"order {name} filled twice and nobody was told")
+    for name in sorted(evidence.told - twice):
+        verdict.complain("notes", f"order {name} is said to have filled too much")
 
 
 def _one_opening_per_intent(evidence: Evidence, verdict: Verdict) -> None:
     intent_of = {evidence.name(row): row["intent_id"] for row in evidence.rows if row["opening"]}
     opened: defaultdict[str, list[str]] = defaultdict(list)
     for order in evidence.admitted:
-        if order["cloid"] in intent_of and _effective(order):
-            opened[intent_of[order["cloid"]]].append(order["cloid"])
+        if order["cloid"] not in intent_of or not _effective(order):
+            continue
+        names = opened[intent_of[order["cloid"]]]
+        if order["cloid"] not in names or not evidence.is_copied(order["cloid"]):
+            names.append(order["cloid"])
     for intent, names in opened.items():
         if len(names) > 1:
             verdict.complain("duplicates", f"intent {intent} opened {len(names)} times: {names}")

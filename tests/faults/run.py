@@ -28,7 +28,7 @@ from domain.intents import Intent, IntentKind, IntentPhase, Protection, api_inte
 from domain.money import Quantity
 from domain.orders import OrderKey
 from storage.postgres.engine import transaction
-from storage.postgres.tables import fills, intents, orders, slots
+from storage.postgres.tables import events, fills, intents, orders, slots
 from tests.faults.arena import Arena
 from tests.faults.oracle import Evidence
 from tests.faults.patience import PATIENCE, patiently
@@ -62,6 +62,7 @@ class Run:
     unreachable: tuple[tuple[float, float], ...] = ()
     skew: tuple[float, int] = (0.0, 0)
     drained_at: datetime | None = None
+    copied: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     undo: list[Callable[[], object]] = field(default_factory=list)
     coins: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -281,6 +282,15 @@ class Run:
         with transaction(self.stack.bench.engine) as connection:
             return str(connection.scalar(query))
 
+    def told(self, account: AccountRef) -> frozenset[str]:
+        """Client ids of which the user was told that they filled more than they were for."""
+        body = events.c.body
+        query = select(body["client_id"].astext).where(
+            events.c.kind == "order_overfilled", body["account_id"].astext == account.account_id
+        )
+        with transaction(self.stack.bench.engine) as connection:
+            return frozenset(connection.scalars(query))
+
     def _collect(self, account: AccountRef, running: frozenset[str]) -> Evidence:
         log = self.site.log(account)
         tables = (orders, fills, slots)
@@ -306,4 +316,6 @@ class Run:
             drained_at=self.drained_at,
             unreachable=self.unreachable,
             prefix=self.site.prefix,
+            copied=frozenset(self.copied),
+            told=self.told(account),
         )

@@ -17,6 +17,8 @@ from wiring.venues import ASTER, BINANCE, HYPERLIQUID
 NAMES = (HYPERLIQUID, BINANCE, ASTER)
 HL_ONLY = (HYPERLIQUID,)
 Log = list[dict[str, Any]]
+SLOT = 10.0
+"""Seconds between two requests that Hyperliquid lets an account send beyond its limit; the others are made to count as long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,19 @@ class Site:
         signer = {"signer": self.bench.signer(account)} if self.venue == ASTER else {}
         self.paper.post("account", user=owner, permissions={"trade": False}, **signer)
         return lambda: self.paper.post("account", user=owner, permissions={"trade": True}, **signer)
+
+    def use_up_requests(self, account: AccountRef, *, and_the_slot: bool = True) -> Callable[[], object]:
+        """Let a venue take nothing of an account for ten seconds, by its limits; returns what holds the account to them no longer.
+
+        Hyperliquid takes one request each ten seconds from then on, whatever the account trades in the case, and the first at once
+        without `and_the_slot`; the others take all.
+        """
+        owner = self.owner(account)
+        limit = {"left": 0, "interval": "10S" if self.venue == BINANCE else "1M", "seconds": SLOT}
+        if self.is_hyperliquid:
+            limit = {"left": -5_000, "throttled": and_the_slot}
+        self.paper.post("requests", user=owner, **limit)
+        return lambda: self.paper.post("requests", user=owner)
 
     def log(self, account: AccountRef) -> VenueLog:
         """Return what the venue's own log says of an account."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowHandle
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from api.starts import stopping_agent_of
 from domain.agents import AgentConfig, AgentMode
 from domain.halts import HaltFlag, HaltScope
 from domain.intents import Intent, IntentPhase
@@ -28,7 +30,7 @@ from workflows import attributes, ids
 from workflows.platform.messages import Halt
 from workflows.trade_intent.messages import IntentStatus
 from workflows.trade_intent.workflow import TradeIntentWorkflow
-from workflows.user_agent.messages import UserAgentInput
+from workflows.user_agent.messages import Reason, UserAgentInput
 from workflows.user_agent.workflow import UserAgentWorkflow
 
 CROWD = 30
@@ -215,8 +217,10 @@ async def emergency_with_a_stopped_open(run: Run) -> None:
 
 
 async def stop_behind_a_backlog(run: Run) -> None:
-    """Case 37: a close does not wait behind a queue full of opens."""
-    held = await run.start(run.wish(coin="BTC"))
+    """Case 37: a close, or the emergency stop of an agent, does not wait behind a queue full of opens."""
+    config = replace(new_agent(run), coins=("BTC",))
+    await asyncio.to_thread(PostgresAgents(run.stack.bench.engine).add, config)
+    held = await run.start(run.wish(coin="BTC", agent_id=config.agent_id))
     await run.opens(held)
     run.crowd = [await run.arena.account(run.site.venue) for _ in range(CROWD)]
     backlog = [
@@ -226,13 +230,26 @@ async def stop_behind_a_backlog(run: Run) -> None:
     ]
     starts = asyncio.gather(*(run.start(wish) for wish in backlog))
     await asyncio.sleep(0.1)
-    await run.signal(held, "close")
+    is_emergency = run.rng.random() < 0.5
+    if is_emergency:
+        await patiently(lambda: _stop_at_once(run, config))
+    else:
+        await run.signal(held, "close")
     await run.until(lambda: _is_closing(run, held.intent_id), 30)
     # How long that takes is the machine's business; how many opens were let past is ours.
     passed = await asyncio.to_thread(_sent, run, backlog)
     if passed > len(backlog) // 3:
         run.notes.append(f"the first close waited for {passed} of {len(backlog)} opens of a backlog")
     await starts
+    if is_emergency:
+        agent = run.arena.running_client.get_workflow_handle(ids.agent(config.user_id, config.agent_id))
+        await asyncio.wait_for(agent.result(), 120)
+
+
+async def _stop_at_once(run: Run, config: AgentConfig) -> None:
+    """Stop an agent as the API does; it does not run, so that it is started for nothing but the stop."""
+    wanted = stopping_agent_of(config, Reason(text="fault suite", by="suite"))
+    await run.arena.running_client.start_workflow(wanted.kind, wanted.argument, id=wanted.id, **wanted.keywords)
 
 
 def _sent(run: Run, wishes: list[Intent]) -> int:

@@ -113,6 +113,12 @@ def opened_twice(evidence: Evidence) -> Evidence:
     return with_rows(row("open.2"))(with_order(order(4, "open.2"))(evidence))
 
 
+def copied(told: str = "") -> Change:
+    """The network delivered the opening order twice, and the venue filled both copies."""
+    names = frozenset({told}) - {""}
+    return lambda evidence: replace(with_order(order(4, "open"))(evidence), copied=frozenset({"open"}), told=names)
+
+
 BROKEN: dict[str, tuple[str, Change]] = {
     "two effective orders of one step": ("duplicates", with_order(order(4, "open"))),
     "a second order of one step that only rests": (
@@ -120,6 +126,12 @@ BROKEN: dict[str, tuple[str, Change]] = {
         with_order(order(4, "open", status="open", filledSz="0")),
     ),
     "two openings of one intent": ("duplicates", opened_twice),
+    "a copy that filled and nobody was told": ("lost", copied()),
+    "another order than the copied one was told": ("lost", copied("close")),
+    "an order that is said to have filled twice and did not": (
+        "notes",
+        lambda e: replace(e, told=frozenset({"open"})),
+    ),
     "an order that no row knows": ("orphans", with_order(order(4, "strange", filledSz="0", status="canceled"))),
     "an order without a name": ("orphans", with_order(order(4, "x", cloid=None))),
     "a position that the fills do not explain": (
@@ -170,6 +182,11 @@ def test_a_reducing_order_after_drained_is_no_violation() -> None:
 def test_a_cancelled_and_unfilled_copy_is_no_duplicate() -> None:
     copy = order(4, "open", filledSz="0", status="rejected")
     assert judge(with_order(copy)(clean())).is_clean
+
+
+def test_a_copy_that_filled_and_was_told_is_no_duplicate_and_a_third_effect_of_another_step_is() -> None:
+    assert judge(copied("open")(clean())).words == []
+    assert judge(opened_twice(copied("open")(clean()))).counts["duplicates"] == 1
 
 
 def test_a_trade_by_hand_is_no_orphan() -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
+from prometheus_client import CollectorRegistry
+
+from activities.overfilling import Overfilling
 from activities.ports import OwnerState
 from activities.reconciling import Reconciled, Reconciler
 from domain.accounts import AccountRef
 from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
 from domain.supervision import ReconcileRequest
 from domain.watch import CloseOrder
+from runtime.metrics import Metrics
+from storage.postgres.overfills import PostgresOverfills
 from storage.postgres.reconciliation import PostgresReconciliations
 from tests.integration.test_positions import opened, retried
 from tests.stack.trading import Bench, Deaf
@@ -27,15 +32,24 @@ class Described(Deaf):
         return {name: OwnerState(intent_id=name, is_running=name in self._running) for name in intent_ids}
 
 
-def reconcile(desk: Bench, account: AccountRef, *running: str) -> Reconciled:
+def reconcile(desk: Bench, account: AccountRef, *running: str, metrics: Metrics | None = None) -> Reconciled:
+    books = PostgresReconciliations(desk.engine)
     reconciler = Reconciler(
         venues=desk.venues,
         sync=desk.fence.sync,
-        books=PostgresReconciliations(desk.engine),
+        books=books,
         fills=desk.books.fills,
         intents=desk.books.intents,
         executions=Described(*running),
         settler=desk.orders,
+        overfilling=Overfilling(
+            venues=desk.venues,
+            fills=desk.books.fills,
+            overfills=PostgresOverfills(desk.engine),
+            books=books,
+            notifier=desk.notifier,
+            metrics=metrics or Metrics(CollectorRegistry()),
+        ),
     )
     return reconciler.reconcile(ReconcileRequest(account=account))
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from datetime import timedelta
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from activities import giving_way
 from domain.accounts import AccountRef
+from domain.approvals import ApprovalRequest
 from domain.halts import AgentCall, EmergencyStop, HaltFlag, HaltScope, WatchRequest
+from domain.intents import IntentPolicy, OrderStyle
 from domain.money import Price
 from domain.orders import OrderState
 from storage.postgres.halts import PostgresHalts
 from storage.postgres.settings import PostgresUserSettings
 from tests.integration.fleet_desk import FleetDesk
 from tests.workflows.fakes import START
+from wiring.halts_heard import heeding_halts
 
 
 def test_a_halt_is_closed_once_and_drained_by_the_venues_clock(fleet: FleetDesk) -> None:
@@ -126,6 +134,68 @@ def test_positions_by_hand_are_closed_only_where_the_user_wants_that(fleet: Flee
     outcome = fleet.run("emergency_stop", an_emergency(account, config.agent_id))
     assert outcome.closed_coins == ("ETH",)
     assert fleet.bench.fence.sync.sync(account).position("ETH") is None
+
+
+def test_a_coin_whose_close_takes_long_does_not_hold_the_next_one_up(fleet: FleetDesk) -> None:
+    account = fleet.bench.account("tina")
+    config = fleet.agent(account)
+    PostgresUserSettings(fleet.bench.engine).put(account.user_id, {"close_manual_positions": True})
+    for coin in ("ETH", "BTC"):
+        fleet.bench.paper.post("trade", user=account.address, coin=coin, side="buy", sz="0.01")
+    for kind in ("order", "noop"):
+        fleet.bench.paper.fault("exchange", "drop", type=kind, count=1)
+    outcome = fleet.run("emergency_stop", replace(an_emergency(account, config.agent_id), coins=("ETH", "BTC")))
+    assert outcome.closed_coins == ("ETH", "BTC")
+    sent = fleet.rows("select instrument from orders where sent_at is not null order by sent_at")
+    assert [row.instrument for row in sent] == ["ETH", "BTC", "ETH"]
+
+
+def test_every_cancel_leaves_before_the_first_close(fleet: FleetDesk) -> None:
+    """A close looks at the account first, and meanwhile what rests may fill."""
+    account = fleet.bench.account("ugo")
+    config = fleet.agent(account)
+    fleet.hold_position(account, config)
+    far = IntentPolicy(style=OrderStyle.LIMIT, limit_px=Price(Decimal(30_000)))
+    resting = fleet.bench.wish(account, "far", coin="BTC", agent_id=config.agent_id, policy=far)
+    assert fleet.bench.orders.place_order(fleet.bench.approved(resting)).state is OrderState.WORKING
+    fleet.run("emergency_stop", replace(an_emergency(account, config.agent_id), coins=("ETH", "BTC")))
+    (cancel,) = fleet.rows("select c.sent_at from cancels c join orders o using (client_id) where o.opening")
+    (close,) = fleet.rows("select sent_at from orders where step like 'close.%'")
+    assert cancel.sent_at < close.sent_at
+
+
+def test_opens_give_way_to_a_halt_that_another_process_commits(
+    fleet: FleetDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Longer than a slow machine takes from one line to the next.
+    monkeypatch.setattr(giving_way, "HOLD", timedelta(minutes=1))
+    account = fleet.bench.account("vera")
+    way = fleet.bench.giving_way
+
+    async def committed_elsewhere() -> None:
+        async with heeding_halts(fleet.bench.engine, way):
+            flag = HaltFlag(scope=HaltScope.AGENT, key="somebody-else")
+            deadline = time.monotonic() + 20
+            while not way.is_held:
+                await asyncio.to_thread(PostgresHalts(fleet.bench.engine).commit, flag)
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.02)
+
+    asyncio.run(committed_elsewhere())
+    now = datetime.now(UTC)
+    wish = fleet.bench.wish(account, "waits")
+    request = ApprovalRequest(intent=wish, step="open", decided_at=now, not_after=now + timedelta(seconds=30))
+    with ThreadPoolExecutor() as pool:
+        with way.opening():
+            opening = pool.submit(fleet.bench.orders.open_order, request)
+            deadline = time.monotonic() + 20
+            while not way.waiting and not opening.done():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            assert fleet.rows("select 1 from orders") == []
+        ack = opening.result(timeout=20).ack
+    assert ack is not None
+    assert ack.state is OrderState.DONE
 
 
 def test_a_gentle_stop_asks_the_intents_to_cancel(fleet: FleetDesk) -> None:

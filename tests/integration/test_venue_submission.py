@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 
 from activities.keys import KeyRing as SigningKeys
+from activities.refusals import pause_with, tell_if_lasting
 from domain.accounts import AccountRef
 from domain.errors import Retryable
 from domain.intents import Intent, IntentKind, IntentPhase
@@ -342,6 +344,72 @@ def test_an_order_that_vanished_at_binance_may_be_sent_again(desk: Bench) -> Non
     assert len(desk.admitted(account)) == 1
 
 
+def test_an_order_refused_for_its_time_is_proved_absent_and_then_placed_anew(desk: Bench) -> None:
+    """The venue's clock has stepped ahead of our estimate: what came was too old, and a copy of it might have come in time."""
+    account = desk.account("lola", venue="binance")
+    wish = desk.wish(account, "one")
+    order = desk.approved(wish, max_age=timedelta(minutes=5))
+    desk.books.journal.note_leverage(account.account_id, "ETH", leverage=order.leverage, is_cross=True)
+    desk.fence.clock.read(desk.venues.of("binance", "paper"), account)
+    desk.papers["binance"].post("settings", clock_offset_ms=20_000)
+    try:
+        ack = desk.orders.place_order(order)
+        assert (ack.state, ack.code) == (OrderState.UNKNOWN, "clock_skewed")
+        until(lambda: ended(desk, order.key))
+        ack = desk.orders.settle_row(order.key)
+        assert (ack.state, ack.code) == (OrderState.EXPIRED, "clock_skewed")
+        again = desk.approved(wish, step="open.2", max_age=timedelta(minutes=5))
+        assert desk.orders.place_order(again).state is OrderState.DONE
+    finally:
+        desk.papers["binance"].post("settings", clock_offset_ms=0)
+    assert len(desk.admitted(account)) == 1
+
+
+def test_an_order_whose_late_copy_was_refused_for_its_time_is_adopted(desk: Bench) -> None:
+    """The network delivered it twice: the first copy filled and was not answered, the second one was too old."""
+    account = desk.account("mara", venue="binance")
+    order = desk.approved(desk.wish(account, "one"))
+    desk.papers["binance"].fault("exchange", "duplicate_late", rate=1, count=1, type="order", seconds=2.5)
+    ack = desk.orders.place_order(order)
+    assert (ack.state, ack.filled_size) == (OrderState.DONE, Decimal("0.1"))
+    assert len(desk.admitted(account)) == 1
+
+
+def test_an_order_refused_for_its_time_twice_ends_as_refused(desk: Bench) -> None:
+    """The clock was read anew between the two, so that a third one would be refused as well."""
+    account = desk.account("nora", venue="binance")
+    wish = desk.wish(account, "one")
+    desk.papers["binance"].fault("exchange", "delay", rate=1, count=2, type="order", seconds=2.5)
+    states = []
+    for step in ("open", "open.2"):
+        order = desk.approved(wish, step=step, max_age=timedelta(minutes=5))
+        assert desk.orders.place_order(order).state is OrderState.UNKNOWN
+        until(functools.partial(ended, desk, order.key))
+        states.append((desk.orders.settle_row(order.key).state, desk.orders.settle_row(order.key).code))
+    assert states == [(OrderState.EXPIRED, "clock_skewed"), (OrderState.REFUSED, "clock_skewed")]
+    assert "NTP" in desk.orders.settle_row(order.key).reason
+    assert desk.admitted(account) == []
+
+
+def test_closes_that_come_too_late_are_sent_less_and_less_often_and_told_of(desk: Bench) -> None:
+    """Whether a copy of them ran is not known yet; that the next one comes too late as well is likely."""
+    account = desk.account("paul", venue="binance")
+    wish = desk.wish(account, "one")
+    desk.orders.place_order(desk.approved(wish))
+    desk.papers["binance"].fault("exchange", "delay", rate=1, match={"reduce_only": True}, seconds=2.5)
+    with pytest.raises(ApplicationError):
+        desk.positions.close_position(CloseOrder(intent=wish))
+    close = desk.books.journal.orders_of(wish.intent_id)[-1]
+    assert (close.key.step, close.state, close.code) == ("close.1", OrderState.UNKNOWN, "clock_skewed")
+    pauses = [pause_with([close] * count, timedelta(seconds=1)) for count in (3, 5, 20)]
+    assert pauses == [timedelta(seconds=seconds) for seconds in (1, 4, 30)]
+    tell_if_lasting(desk.notifier, wish, "close", [close] * 4)
+    assert [notice.kind for notice in desk.notifier.notices] == ["reducing_refused"]
+    desk.papers["binance"].clear_faults()
+    until(lambda: desk.positions.close_position(CloseOrder(intent=wish)))
+    assert desk.fence.sync.sync(account).is_flat
+
+
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("fault", ["drop", "execute_then_drop"])
 def test_a_close_without_an_answer_does_not_keep_a_position_open(slow_desk: Bench, venue: str, fault: str) -> None:
@@ -386,21 +454,48 @@ def test_a_database_that_has_just_started_waits_for_what_each_venue_may_still_sh
         assert desk.admitted(account) == []
 
 
-def test_an_older_api_key_trades_at_aster_as_well(desk: Bench) -> None:
-    """Such an account is named by its alias, and its requests carry a window."""
+def keyed_at_aster(desk: Bench, name: str) -> AccountRef:
+    """Add a user of AsterDEX with an API key of the older kind."""
     paper = desk.papers["aster"]
-    made = paper.post("account", user="maria")
-    paper.post("deposit", user="maria", amount="10000")
+    made = paper.post("account", user=name)
+    paper.post("deposit", user=name, amount="10000")
     key = SigningKey(address=made["api_key"], secret=made["api_secret"])
     checks = desk.venues.of("aster", "paper").key_checks
     assert checks is not None
     address = checks.identify(key)
-    user = PostgresUsers(desk.engine).add("maria")
+    desk.owners[address] = name
+    user = PostgresUsers(desk.engine).add(name)
     record = desk.accounts.add(user.user_id, venue="aster", network="paper", address=address)
     PostgresSignerBook(desk.engine, Vault(desk.ring)).add(record.ref.account_id, address=key.address, secret=key.secret)
-    wish = desk.wish(record.ref, "one", protection=desk.stop_at("ETH", "0.9", "aster"))
+    return record.ref
+
+
+def test_an_order_refused_for_its_time_at_aster_is_not_sent_again(desk: Bench) -> None:
+    """Its documentation does not say that what was taken runs within the window: absent is believed, a second order is not sent."""
+    account = keyed_at_aster(desk, "olga")
+    wish = desk.wish(account, "one")
+    order = desk.approved(wish, max_age=timedelta(minutes=5))
+    desk.books.journal.note_leverage(account.account_id, "ETH", leverage=order.leverage, is_cross=True)
+    desk.fence.clock.read(desk.venues.of("aster", "paper"), account)
+    desk.papers["aster"].post("settings", clock_offset_ms=70_000)
+    try:
+        ack = desk.orders.place_order(order)
+        assert (ack.state, ack.code) == (OrderState.UNKNOWN, "clock_skewed")
+        until(lambda: ended(desk, order.key))
+        ack = desk.orders.settle_row(order.key)
+        assert (ack.state, ack.code) == (OrderState.EXPIRED, "clock_skewed")
+    finally:
+        desk.papers["aster"].post("settings", clock_offset_ms=0)
+    assert desk.approve(wish, "open.2", max_age=timedelta(minutes=5)).code == "not_sent_again"
+    assert desk.admitted(account) == []
+
+
+def test_an_older_api_key_trades_at_aster_as_well(desk: Bench) -> None:
+    """Such an account is named by its alias, and its requests carry a window."""
+    account = keyed_at_aster(desk, "maria")
+    wish = desk.wish(account, "one", protection=desk.stop_at("ETH", "0.9", "aster"))
 
     assert desk.orders.place_order(desk.approved(wish)).state is OrderState.DONE
     until(lambda: desk.positions.protect_position(ProtectRequest(intent=wish, protection=wish.protection)))
     until(lambda: desk.positions.close_position(CloseOrder(intent=wish)))
-    assert desk.fence.sync.sync(record.ref).is_flat
+    assert desk.fence.sync.sync(account).is_flat

@@ -13,6 +13,7 @@ from eth_account import Account
 from sqlalchemy import Engine, select
 
 from activities.approvals import Approving
+from activities.giving_way import GivingWay
 from activities.orders import OrderActivities
 from activities.positions import PositionActivities
 from activities.submission import FailPoint, pass_by
@@ -105,6 +106,7 @@ class Bench:
     owners: dict[str, str]
     masters: dict[str, SigningKey]
     notifier: Silence
+    giving_way: GivingWay
 
     @property
     def accounts(self) -> PostgresAccounts:
@@ -283,6 +285,7 @@ def bench(
         books=books,
         fence=fence,
         orders=OrderActivities(
+            giving_way=ground.giving_way,
             approving=approving,
             submission=fence.submission,
             resolution=fence.resolution,
@@ -308,6 +311,7 @@ def bench(
         owners={},
         masters={},
         notifier=notifier,
+        giving_way=ground.giving_way,
     )
 
 

@@ -79,9 +79,12 @@ class FleetFakes:
 
     cycle: Callable[[CycleRequest], CycleOutcome] = nothing
     stop: Callable[[EmergencyStop], EmergencyOutcome] | None = None
+    show: Callable[[AgentShown], None] | None = None
     requests: list[CycleRequest] = field(default_factory=list)
+    shows_asked: int = 0
     shown: list[AgentShown] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    told_on: list[str] = field(default_factory=list)
     cancelled: list[EmergencyStop] = field(default_factory=list)
     emergencies: list[EmergencyStop] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
@@ -97,11 +100,15 @@ class FleetFakes:
 
         @activity.defn(name="show_agent")
         def show_agent(shown: AgentShown) -> None:
+            self.shows_asked += 1
+            if self.show is not None:
+                self.show(shown)
             self.shown.append(shown)
 
         @activity.defn(name="notify")
         def notify(notice: Notice) -> None:
             self.notices.append(notice)
+            self.told_on.append(activity.info().task_queue)
 
         @activity.defn(name="cancel_working")
         def cancel_working(stop: EmergencyStop) -> None:

@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from domain.agents import AgentStatus
-from domain.cycles import CycleOutcome, CycleRequest
+from domain.cycles import AgentShown, CycleOutcome, CycleRequest
 from domain.halts import EmergencyOutcome, EmergencyStop
 from domain.intents import IntentKind
 from tests.workflows.fakes import START, Fleet, FleetFakes, PaperIntent, an_agent, an_intent, until
@@ -261,6 +261,8 @@ async def test_an_adviser_that_breaks_stops_its_agent_alone_and_a_resume_tries_a
     assert tries == 3
     assert failed.status is AgentStatus.FAILED
     assert [notice.kind for notice in fakes.notices] == ["agent_failed"]
+    # On the threads for reads it would wait for slow decisions, and a stop for it.
+    assert fakes.told_on == [ids.QUEUE_CLOSE]
     assert mended.status is AgentStatus.RUNNING
 
 
@@ -369,6 +371,27 @@ async def test_an_emergency_stop_halts_closes_tells_and_ends(time_skipping: Work
     assert [notice.kind for notice in fakes.notices] == ["emergency_stop"]
     assert (last.status, last.open_intents) == (AgentStatus.STOPPED, ())
     assert [shown.is_over for shown in fakes.shown] == [False, True]
+
+
+async def test_a_stop_does_not_wait_for_threads_that_would_show_it(time_skipping: WorkflowEnvironment) -> None:
+    stopped = threading.Event()
+
+    def shown_late(_: AgentShown) -> None:
+        if not stopped.wait(10):
+            raise ApplicationError("the stop waited until its status was shown", type="late", non_retryable=True)
+
+    def close(stop: EmergencyStop) -> EmergencyOutcome:
+        stopped.set()
+        return EmergencyOutcome(flat_at=START, closed_coins=stop.coins)
+
+    fakes = FleetFakes(show=shown_late, stop=close)
+    async with fleet(time_skipping, fakes):
+        progress = AgentProgress(paused=True)
+        handle = await start(time_skipping, UserAgentInput(config=an_agent(), progress=progress))
+        await until(lambda: fakes.shows_asked == 1)
+        await handle.signal("emergency_stop")
+        await handle.result()
+    assert (fakes.shown[0].status, fakes.shown[-1].status) == (AgentStatus.PAUSED, AgentStatus.STOPPED)
 
 
 async def test_an_agent_that_is_stopped_already_can_be_started_into_its_emergency_stop(

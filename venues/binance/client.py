@@ -24,7 +24,8 @@ class BinanceClient(FapiClient):
     """Binance's endpoints; requests are signed by HMAC with timestamp and recvWindow."""
 
     def __init__(self, config: BinanceConfig, budget: RequestBudget | None = None) -> None:
-        super().__init__(config, DIALECT, HmacSigner(window=max(config.deadline, CANCELS_LIVE)), budget)
+        signer = HmacSigner(window=max(config.deadline, CANCELS_LIVE), covers_deadlines=True)
+        super().__init__(config, DIALECT, signer, budget)
 
 
 class BinanceKeyFacts:

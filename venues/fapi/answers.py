@@ -134,11 +134,16 @@ def _of_error(dialect: Dialect, reply: Reply) -> Answer:
         ours = _worded(dialect.busy, error)
         return refused(ours, text) if ours else unknown(f"http_{reply.status}", text)
     if reply.status in _UNPROVEN_STATUS:
-        return unknown(UNPROVEN.get(error.code, f"http_{reply.status}"), text)
+        return unknown(_unproven(error.code, f"http_{reply.status}"), text)
     if ours := _worded(dialect.worded, error):
         return refused(ours, text)
     known = dialect.refusals.get(error.code)
-    return refused(known[1], text) if known is not None else unknown(UNPROVEN.get(error.code, "unclear_refusal"), text)
+    return refused(known[1], text) if known is not None else unknown(_unproven(error.code, "unclear_refusal"), text)
+
+
+def _unproven(code: int, otherwise: str) -> str:
+    """Return our name of a code that proves nothing."""
+    return UNPROVEN[code][1] if code in UNPROVEN else otherwise
 
 
 def _worded(table: tuple[tuple[int, str, str], ...], error: VenueError) -> str:

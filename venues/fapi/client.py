@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from threading import Lock
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
-import httpx
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError
+from urllib3.exceptions import TimeoutError as TimedOut
 
 from domain.errors import HoldfastError, Misconfigured, Refused, Retryable
 from venues.base import SigningKey
@@ -19,11 +21,13 @@ from venues.fapi.config import FapiConfig
 from venues.fapi.dialect import Dialect
 from venues.fapi.limits import Priority, RequestBudget
 from venues.fapi.wire import Call, Params, SignedCall, Signer, from_millis
+from venues.http_pool import HttpPool
 
-_STALE = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
-_FORM = "application/x-www-form-urlencoded"
+_HEADERS = {"User-Agent": "holdfast"}
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 OFFSET_LIVES = 300.0
 NOT_FOUND = -2013
+TOO_MANY_ORDERS = -1015
 CLOCK_CODES = frozenset({-1021, -5028})
 
 
@@ -55,20 +59,13 @@ class FapiClient:
         self.signer = signer
         self.budget = budget or RequestBudget(config.weight_per_minute, config.budget_wait, dialect.order_limits)
         self._seconds = config.timeout.total_seconds()
-        self._reads = self._pool(keepalive=30.0)
-        # A connection that idled for long may be dead at the other end, and a write must not find out: short keep-alive.
-        self._writes = self._pool(keepalive=3.0)
+        # Of their own, so that no write waits for a connection behind reads.
+        self._reads, self._writes = self._pool(config.url), self._pool(config.url)
         self._offset: tuple[float, timedelta] | None = None
         self._lock = Lock()
 
-    def _pool(self, keepalive: float) -> httpx.Client:
-        return httpx.Client(
-            base_url=self.config.url,
-            headers={"User-Agent": "holdfast"},
-            timeout=self._seconds,
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32, keepalive_expiry=keepalive),
-            trust_env=not self.config.is_local,
-        )
+    def _pool(self, url: str) -> HttpPool:
+        return HttpPool(url, headers=_HEADERS, seconds=self._seconds, by_proxy=not self.config.is_local)
 
     def close(self) -> None:
         """Close all connections."""
@@ -106,9 +103,13 @@ class FapiClient:
         """Send a write once; never raises for what the network does and never tries again."""
         self.budget.charge(self.dialect.order_weight if account else 1)
         try:
-            return self._send(self._writes, call, account)
-        except httpx.HTTPError as error:
+            reply = self._send(self._writes, call, account)
+        except HTTPError as error:
             return Reply(status=0, problem=type(error).__name__)
+        refusal = error_of(reply)
+        if refusal is not None and refusal.code in CLOCK_CODES:
+            self._forget_clock()
+        return reply
 
     def venue_time(self, priority: Priority = Priority.URGENT) -> datetime:
         """Ask the venue for its clock and remember by how much ours differs."""
@@ -146,31 +147,31 @@ class FapiClient:
         try:
             try:
                 return self._send(self._reads, call)
-            except _STALE:
+            except ProtocolError:
+                # The connection was closed under it, or the answer broke off.
                 return self._send(self._reads, call)
-        except httpx.TimeoutException:
-            raise _no_answer("venue_timeout", f"{title} did not answer within {self._seconds:g} s.") from None
-        except httpx.HTTPError as error:
+        except HTTPError as error:
+            # urllib3 counts a connection that was refused among its time-outs.
+            if isinstance(error, TimedOut) and not isinstance(error, NewConnectionError):
+                raise _no_answer("venue_timeout", f"{title} did not answer within {self._seconds:g} s.") from None
             text = f"{title} cannot be reached at {self.config.url} ({type(error).__name__})."
             raise _no_answer("venue_unreachable", text) from None
 
-    def _send(self, pool: httpx.Client, call: SignedCall, account: str = "") -> Reply:
-        """Send with a limit on the whole exchange: httpx's own limits start anew with every chunk."""
-        give_up = time.monotonic() + self._seconds
+    def _send(self, pool: HttpPool, call: SignedCall, account: str = "") -> Reply:
+        if not call.path.startswith("/"):
+            # What a key may do is told at another address, once for each key.
+            parts = urlsplit(call.path)
+            with closing(self._pool(f"{parts.scheme}://{parts.netloc}")) as other:
+                return self._send(other, replace(call, path=parts.path), account)
         headers = {"X-MBX-APIKEY": call.api_key} if call.api_key else {}
-        content, path = None, call.path
         if call.is_write_body:
-            content, headers = call.form.encode(), {**headers, "Content-Type": _FORM}
-        elif call.form:
-            path = f"{call.path}?{call.form}"
-        with pool.stream(call.method, path, content=content, headers=headers) as response:
-            chunks: list[bytes] = []
-            for chunk in response.iter_bytes():
-                chunks.append(chunk)
-                if time.monotonic() > give_up:
-                    raise httpx.ReadTimeout("The answer took too long.", request=response.request)
-            self.budget.note(response.status_code, response.headers, account)
-            return Reply(status=response.status_code, body=b"".join(chunks))
+            answer = pool.ask(call.method, call.path, body=call.form.encode(), headers=headers | _FORM)
+        else:
+            path = f"{call.path}?{call.form}" if call.form else call.path
+            answer = pool.ask(call.method, path, headers=headers)
+        reply = Reply(status=answer.status, body=answer.body)
+        self.budget.note(reply.status, answer.headers, account, is_of_orders=_is_of_orders(reply))
+        return reply
 
     def _parsed(self, kind: str, reply: Reply) -> Any:
         title = self.dialect.title
@@ -221,6 +222,12 @@ def error_of(reply: Reply) -> VenueError | None:
     except ValueError:
         pass
     return None
+
+
+def _is_of_orders(reply: Reply) -> bool:
+    """Whether an account has placed too many orders: that goes for nobody else behind the same address."""
+    error = error_of(reply) if reply.status == 429 else None
+    return error is not None and error.code == TOO_MANY_ORDERS
 
 
 def garbled(kind: str, error: Exception) -> HoldfastError:

@@ -85,6 +85,7 @@ class RequestBudget:
         self._spent = Window(WINDOW)
         self._orders: dict[tuple[str, str], Window] = {}
         self._closed_until = float("-inf")
+        self._full_until: dict[str, float] = {}
         self._changed = Condition()
 
     def acquire(self, weight: int, priority: Priority) -> None:
@@ -107,7 +108,7 @@ class RequestBudget:
         """Count an order of an account; False, and not counted, when it would not be admitted or is not ours to spend."""
         with self._changed:
             now, share = self._clock(), 1.0 if is_urgent else 1 - _LEAVES[Priority.OPEN]
-            if now < self._closed_until:
+            if now < max(self._closed_until, self._full_until.get(account, now)):
                 return False
             windows = [(limit, self._window(account, limit)) for limit in self._order_limits]
             if any(window.used(now) + 1 > limit.limit * share for limit, window in windows):
@@ -116,8 +117,11 @@ class RequestBudget:
                 window.add(1, now)
             return True
 
-    def note(self, status: int, headers: Mapping[str, str], account: str = "") -> None:
-        """Learn from an answer what the address and the account have used up, and how long to be silent."""
+    def note(self, status: int, headers: Mapping[str, str], account: str = "", *, is_of_orders: bool = False) -> None:
+        """Learn from an answer what the address and the account have used up, and how long to be silent.
+
+        `is_of_orders`: it is the account that may place no order, while the address may ask as before.
+        """
         with self._changed:
             now = self._clock()
             self._learn_weight(_number(headers.get(USED_WEIGHT)), now)
@@ -129,6 +133,9 @@ class RequestBudget:
             if status in {418, 429}:
                 default = _PAUSE_AFTER_418 if status == 418 else _PAUSE_AFTER_429
                 pause = _number(headers.get(RETRY_AFTER)) or default
+                if is_of_orders and account:
+                    self._full_until[account] = now + pause
+                    return
                 self._closed_until = max(self._closed_until, now + pause)
 
     @property

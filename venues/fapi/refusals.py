@@ -2,8 +2,9 @@
 
 A code is here only if the request provably had no effect: it was not understood, broke a filter or a limit, or the matching
 engine refused it. What is missing is unknown, and the fence finds out: -1000, -1006, -1007 ("execution status unknown"), -1016,
--2010 ("Duplicate order sent." is one of its texts), -2011, -2013, -4116 and a nonce that was used before, which say that
-this copy was refused and never that the order does not exist.
+-2010 ("Duplicate order sent." is one of its texts), -2011, -2013, and what says that this copy was refused and never that the
+order does not exist: -4116, a nonce that was used before, and -1021 and -5028, a time outside of the window. A network that
+delivers a request twice has the first copy executed and the late one refused; one that came from the future may come again.
 Sources: the error tables of both venues' documentation and reference/venues.md sections 2.3, 3.1 and 3.3.
 """
 
@@ -15,7 +16,6 @@ COMMON: dict[int, tuple[str, str]] = {
     -1013: ("Invalid message", "bad_request"),
     -1014: ("Unsupported order combination", "bad_request"),
     -1020: ("This operation is not supported", "bad_request"),
-    -1021: ("Timestamp for this request is outside of the recvWindow", "clock_skewed"),
     -1022: ("Signature for this request is not valid", "signature_refused"),
     -1100: ("Illegal characters found in a parameter", "bad_request"),
     -1101: ("Too many parameters sent for this endpoint", "bad_request"),
@@ -120,7 +120,6 @@ BINANCE: dict[int, tuple[str, str]] = {
     -4509: ("Time in Force GTE can only be used with open positions", "trigger_without_position"),
     -5021: ("The FOK order has been rejected", "ioc_no_match"),
     -5022: ("The Post Only order will be rejected", "post_only_would_match"),
-    -5028: ("Timestamp for this request is outside of the ME recvWindow", "clock_skewed"),
 }
 
 ASTER: dict[int, tuple[str, str]] = {
@@ -136,14 +135,16 @@ ASTER_WORDED: tuple[tuple[int, str, str], ...] = ((-1000, "No agent found", "age
 
 # Codes that prove nothing, under names of their own: this copy was refused, or nobody knows. A nonce is refused when it is too
 # old, too new or used, and the venue says the same of all three.
-UNPROVEN: dict[int, str] = {
-    -1000: "execution_unknown",
-    -1001: "execution_unknown",
-    -1006: "execution_unknown",
-    -1007: "execution_unknown",
-    -4116: "client_id_taken",
-    -4225: "nonce_refused",
-    -4226: "nonce_refused",
+UNPROVEN: dict[int, tuple[str, str]] = {
+    -1000: ("An unknown error occurred while processing the request", "execution_unknown"),
+    -1001: ("Internal error; unable to process your request", "execution_unknown"),
+    -1006: ("An unexpected response was received; execution status unknown", "execution_unknown"),
+    -1007: ("Timeout waiting for response; send status unknown, execution status unknown", "execution_unknown"),
+    -1021: ("Timestamp for this request is outside of the recvWindow", "clock_skewed"),
+    -4116: ("ClientOrderId is duplicated", "client_id_taken"),
+    -4225: ("Nonce Expired", "nonce_refused"),
+    -4226: ("Nonce Expired", "nonce_refused"),
+    -5028: ("Timestamp for this request is outside of the ME recvWindow", "clock_skewed"),
 }
 
 # (code or 0 for any, start of the message, code): proofs although the status says 5xx. The unknown one says "Unknown error, ...".

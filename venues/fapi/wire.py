@@ -101,10 +101,12 @@ class HmacSigner:
     """HMAC-SHA256 over the parameters, with `timestamp` and `recvWindow`: the venue admits a request until their sum.
 
     `window` is the shortest recvWindow: the timestamp lies so far before the deadline that a nonce of a fast clock cannot
-    put it into the venue's future, where it would be refused.
+    put it into the venue's future, where it would be refused. Where it `covers_deadlines`, none lies farther off than it, so
+    that a nonce of a clock far behind is put aside: the timestamp is then the deadline less the window, which is the venue's now.
     """
 
     window: timedelta = timedelta(seconds=8)
+    covers_deadlines: bool = False
     read_window: timedelta = timedelta(seconds=5)
 
     def sign(self, key: SigningKey, call: Call, *, nonce: int, expires_at: datetime, place: int = 0) -> SignedCall:  # noqa: ARG002
@@ -114,7 +116,9 @@ class HmacSigner:
         would reach it and be refused as coming from the future.
         """
         expires = to_millis(expires_at)
-        timestamp = min(nonce, expires - self.window // timedelta(milliseconds=1))
+        latest = expires - self.window // timedelta(milliseconds=1)
+        is_far_behind = self.covers_deadlines and expires - nonce > LONGEST_WINDOW
+        timestamp = latest if is_far_behind else min(nonce, latest)
         return self._sign(key, call, timestamp, min(expires - timestamp, LONGEST_WINDOW))
 
     def sign_read(self, key: SigningKey, call: Call, *, now: datetime) -> SignedCall:

@@ -161,7 +161,8 @@ class Calls:
         await workflow.execute_activity_method(
             OwnershipActivities.alarm_dropped,
             DroppedProtection(intent=intent, kinds=kinds),
-            task_queue=ids.QUEUE_READ,
+            # Slow decisions may have taken every thread for reads, and a close would wait until the alarm is out.
+            task_queue=ids.QUEUE_CLOSE,
             summary=f"{self._name}: protection was cancelled by others",
             **options.READ,
         )

@@ -41,12 +41,13 @@ class UserAgentWorkflow(AgentLife):
     @workflow.init
     def __init__(self, start: UserAgentInput) -> None:
         super().__init__(start)
+        self._showing: asyncio.Task[None] | None = None
 
     @workflow.run
     async def run(self, start: UserAgentInput) -> None:
         """Cycle until told to stop, then leave nothing of ours working."""
         while not self._progress.stopping:
-            await self._show()
+            await self._show_unless_stopped()
             await self._wait_for_turn()
             if self._is_ready:
                 await self._cycle()
@@ -164,12 +165,13 @@ class UserAgentWorkflow(AgentLife):
             await self._tell(wording.alarm_of(self._config, cause))
 
     async def _wind_down(self) -> None:
-        await self._show()
+        showing = self._shown()
         if self._progress.emergency:
             await self._stop_at_once()
         elif self._progress.open_intents:
             await self._cancel_working()
         self._over = True
+        await showing
         await self._show()
 
     async def _cancel_working(self) -> None:
@@ -190,7 +192,7 @@ class UserAgentWorkflow(AgentLife):
             self._emergency(),
             task_queue=ids.QUEUE_CLOSE,
             summary="halt, drain, cancel, close, prove flat",
-            **options.WATCH,
+            **options.STOP,
         )
         self._progress = replace(self._progress, open_intents=(), last_note=wording.of_flat(outcome))
         await self._tell(
@@ -220,10 +222,24 @@ class UserAgentWorkflow(AgentLife):
         await workflow.execute_activity_method(
             NotificationActivities.notify,
             notice,
-            task_queue=ids.QUEUE_READ,
+            # An alarm is not kept waiting by slow decisions, and neither is a stop by an alarm.
+            task_queue=ids.QUEUE_CLOSE,
             summary=f"tell: {notice.kind}",
             **options.READ,
         )
+
+    async def _show_unless_stopped(self) -> None:
+        """Show the status, but let a stop go ahead: slow decisions may have taken every thread that could show it."""
+        showing = self._shown()
+        await workflow.wait_condition(lambda: showing.done() or self._progress.stopping)
+        if showing.done():
+            await showing
+
+    def _shown(self) -> asyncio.Task[None]:
+        """Have the status shown; one at a time, since a later one must not be overtaken by an earlier one."""
+        if self._showing is None or self._showing.done():
+            self._showing = asyncio.create_task(self._show())
+        return self._showing
 
     async def _show(self) -> None:
         """Show the status where people look; rows and attributes only when it changed, since they cost events."""
@@ -250,7 +266,8 @@ class UserAgentWorkflow(AgentLife):
                 reason=self._progress.reason,
                 is_over=status is AgentStatus.STOPPED,
             ),
-            task_queue=ids.QUEUE_READ,
+            # Who has stopped at once looks whether it is over; the threads for reads may be in slow decisions.
+            task_queue=ids.QUEUE_CLOSE if self._progress.emergency else ids.QUEUE_READ,
             summary=f"show {status}",
             **options.READ,
         )

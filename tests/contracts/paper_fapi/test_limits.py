@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contracts.paper_fapi.trader import SYMBOL, Trader
+from tests.contracts.paper_fapi.trader import SYMBOL, Trader, eventually, key_trader
 from tests.contracts.paper_fapi.venues import calm, trader_of
 from tests.contracts.rigs.server import PaperServer
 
@@ -77,3 +77,26 @@ def test_an_account_that_orders_too_fast_is_stopped_with_a_code_of_its_own(limit
     )
     assert 1 <= int(stopped.headers["Retry-After"]) <= 60
     assert limited.get("openOrders", symbol=SYMBOL).ok == []
+
+
+def test_one_user_is_held_to_the_orders_left_for_some_seconds_while_limits_are_off(server: PaperServer, trader: Trader):
+    other = key_trader(server)
+    server.post("requests", user=trader.name, left=1, interval="1M", seconds=2)
+    assert trader.order(price="97000").ok
+    stopped = trader.order(price="97000")
+    assert stopped.refusal[:2] == (429, -1015)
+    assert int(stopped.headers["Retry-After"]) <= 2
+    assert other.order(price="97000").ok
+    other.close()
+    assert eventually(lambda: trader.order(price="97000").status == 200)
+    server.post("requests", user=trader.name, left=0, interval="1M")
+    assert trader.order(price="97000").code == -1015
+    server.post("requests", user=trader.name)
+    assert trader.order(price="97000").ok
+
+
+@pytest.mark.parametrize("wrong", [{"left": -1}, {"left": "many"}, {"interval": "1H"}, {"seconds": 0}, {"seconds": 61}])
+def test_a_wrong_count_of_orders_is_told(server: PaperServer, trader: Trader, wrong: dict[str, object]):
+    with pytest.raises(AssertionError, match=next(iter(wrong))):
+        server.post("requests", **{"user": trader.name, "left": 0, **wrong})
+    assert trader.order(price="97000").ok

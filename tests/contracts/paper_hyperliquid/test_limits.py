@@ -84,3 +84,33 @@ def test_a_long_answer_weighs_more_and_by_how_much_is_a_switch(own: Paper) -> No
     # The twenty rows of this answer use up the minute; the address before it had spent next to nothing.
     assert len(trader.info.historical_orders(trader.address)) == 20
     assert own.call("/info", {"type": "allMids"}) == {"code": 429, "body": "null"}
+
+
+def test_one_account_is_held_to_the_requests_it_has_left_while_limits_are_off(trader: Trader) -> None:
+    other = make_trader(trader.paper)
+    left = trader.paper.control("requests", user=trader.address, left=1, throttled=True)
+    assert (left["used"], left["cap"], left["is_counted"]) == (9_999, 10_000, True)
+    gtc = {"limit": {"tif": "Gtc"}}
+    oid = trader.sdk.order("BTC", True, 0.01, 90000, gtc)["response"]["data"]["statuses"][0]["resting"]["oid"]
+    refusal = trader.sdk.order("BTC", True, 0.01, 90000, gtc)
+    assert refusal["response"].startswith("Too many cumulative requests sent (10000 > 10000)")
+    # Cancels have a larger cap of their own, and nobody else is counted.
+    assert trader.sdk.cancel("BTC", oid)["response"]["data"]["statuses"] == ["success"]
+    assert other.sdk.order("BTC", True, 0.01, 90000, gtc)["status"] == "ok"
+    assert trader.info.post("/info", {"type": "userRateLimit", "user": trader.address})["nRequestsUsed"] == 10_001
+    trader.paper.control("requests", user=trader.address)
+    assert trader.sdk.order("BTC", True, 0.01, 90000, gtc)["status"] == "ok"
+
+
+def test_the_one_request_of_ten_seconds_is_let_through_unless_it_has_just_been(trader: Trader) -> None:
+    gtc = {"limit": {"tif": "Gtc"}}
+    trader.paper.control("requests", user=trader.address, left=-1_000)
+    answers = [trader.sdk.order("BTC", True, 0.01, 90000, gtc)["status"] for _ in range(2)]
+    assert answers == ["ok", "err"]
+    trader.paper.control("requests", user=trader.address)
+
+
+@pytest.mark.parametrize("wrong", [{"left": "many"}, {"left": True}, {"user": "0x1"}])
+def test_a_wrong_count_of_requests_is_told(trader: Trader, wrong: dict[str, Any]) -> None:
+    assert trader.paper.control("requests", **{"user": trader.address, "left": 0, **wrong})["code"] == 400
+    assert trader.paper.control("requests", user="0x" + "9" * 40, left=0)["code"] == 400

@@ -34,6 +34,7 @@ class AsterRig(FapiRig):
     nonces_live = timedelta(seconds=100)
     absent: ClassVar[Mapping[int, str]] = {
         45: "its documentation knows no words that prove a 503 harmless: all are unknown (VC-52)",
+        49: NO_DEADLINE,
         57: NO_DEADLINE,
         62: NOT_A_PROOF,
         63: NOT_A_PROOF,
@@ -85,7 +86,7 @@ class AsterKeyRig(AsterRig):
     venue = "aster"
     public = "v1"
     absent: ClassVar[Mapping[int, str]] = {
-        **AsterRig.absent,
+        **{number: reason for number, reason in AsterRig.absent.items() if reason != NO_DEADLINE},
         57: NOT_AT_MATCHING,
         61: "requests carry a time and no nonce: two may have the same",
         89: NOT_TOLD,

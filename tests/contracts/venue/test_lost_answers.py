@@ -114,8 +114,8 @@ def test_an_order_past_its_deadline_is_never_admitted(desk: Desk):
     assert (answer.verdict, answer.code) in {
         (Verdict.UNKNOWN, "already_expired"),
         (Verdict.UNKNOWN, "nonce_refused"),
-        # Binance's answer to a first copy is definite: it was not placed (reference/venues.md 3.2).
-        (Verdict.REFUSED, "clock_skewed"),
+        # It was not placed (reference/venues.md 3.2), which goes for this copy and not for one that came before.
+        (Verdict.UNKNOWN, "clock_skewed"),
     }
     assert desk.found(name, terms).status is SightingStatus.NOT_FOUND
     assert desk.admitted() == []
@@ -244,3 +244,31 @@ def test_a_market_order_that_the_network_doubled_is_seen_in_fills_and_position_a
     assert desk.held() == copies * terms.size == sum(fill.size for fill in desk.fills())
     assert len({fill.oid for fill in desk.fills()}) == copies
     assert desk.found(name, terms).matches
+
+
+@pytest.mark.case(48)
+def test_an_order_whose_copy_came_after_its_deadline_is_unknown_and_found_filled(rig: Rig):
+    """The first copy ran and nobody was told; the second one was refused for its time, and only its answer came back."""
+    with rig.desk(timeout=timedelta(seconds=4)) as desk:
+        terms, name = desk.terms(), desk.name()
+        request = desk.sign(terms, name, expires_at=desk.deadline(0.7))
+        rig.server.fault("duplicate_late", seconds=1.2)
+        answer = desk.send(request)
+        assert answer.verdict is Verdict.UNKNOWN
+        assert answer.code in {"already_expired", "duplicate_nonce", "clock_skewed", "nonce_refused"}
+        assert desk.found(name, terms).status is SightingStatus.FILLED
+        assert len(desk.admitted()) == 1
+
+
+@pytest.mark.case(49)
+def test_an_order_that_the_wire_held_beyond_its_deadline_is_unknown_by_its_time_and_never_runs(rig: Rig):
+    with rig.desk(timeout=timedelta(seconds=4)) as desk:
+        terms, name = desk.terms(), desk.name()
+        request = desk.sign(terms, name, expires_at=desk.deadline(0.7))
+        rig.server.fault("delay", seconds=1.2)
+        answer = desk.send(request)
+        assert answer.verdict is Verdict.UNKNOWN
+        assert answer.code in {"already_expired", "clock_skewed"}
+        assert desk.admitted() == []
+        # What came in time is taken again at once: nothing of ours is off for longer than that request was.
+        assert desk.send(desk.sign(terms, desk.name())).verdict is Verdict.ACCEPTED

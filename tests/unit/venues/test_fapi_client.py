@@ -102,7 +102,7 @@ def test_a_read_is_not_asked_for_ever():
 def test_a_write_on_a_broken_connection_is_sent_once_and_nothing_is_raised():
     with client_of(dropping(5)) as (client, stub):
         reply = client.write(WRITE, account="a")
-        assert (reply.status, reply.problem) == (0, "RemoteProtocolError")
+        assert (reply.status, reply.problem) == (0, "ProtocolError")
         assert stub.paths() == ["POST /fapi/v1/order"]
 
 
@@ -169,6 +169,22 @@ def test_reads_are_stamped_by_the_venues_clock_and_it_is_asked_again_when_the_ve
         assert client.signed(API_KEY, READ.path, 5) == {"ok": True}
         assert stub.paths().count("GET /fapi/v1/time") == 2
         assert all(abs(stamp / 1000 - time.time() - 3600) < 5 for stamp in stamps)
+
+
+@pytest.mark.parametrize("code", [-1021, -5028])
+def test_a_write_that_is_refused_for_its_time_has_the_clock_asked_again(code: int):
+    clocks = [timedelta(hours=1), timedelta()]
+
+    def answer(asked: Asked) -> Said:
+        if asked.path.endswith("/time"):
+            return Said(body={"serverTime": int((time.time() + clocks.pop(0).total_seconds()) * 1000)})
+        return Said(status=400, body={"code": code, "msg": "Timestamp for this request is outside."})
+
+    with client_of(answer) as (client, stub):
+        assert client.clock_offset() > timedelta(minutes=59)
+        assert client.write(WRITE, account="a").status == 400
+        assert abs(client.clock_offset()) < timedelta(seconds=5)
+        assert stub.paths().count("POST /fapi/v1/order") == 1
 
 
 def test_the_clock_is_asked_once_for_many_reads():

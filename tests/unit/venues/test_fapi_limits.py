@@ -91,6 +91,17 @@ def test_nobody_sends_before_the_pause_is_over_that_the_venue_asked_for(
     assert spent.admit_order("a", is_urgent=False)
 
 
+def test_an_account_that_has_placed_too_many_orders_waits_alone():
+    clock = Clock()
+    spent = budget(clock)
+    spent.note(429, {"retry-after": "7"}, "a", is_of_orders=True)
+    assert not spent.admit_order("a", is_urgent=True)
+    assert spent.admit_order("b", is_urgent=False)
+    spent.acquire(1, Priority.READ)
+    clock.now = 7.0
+    assert spent.admit_order("a", is_urgent=True)
+
+
 def test_a_shorter_pause_does_not_end_a_longer_one():
     clock = Clock()
     spent = budget(clock)

@@ -72,6 +72,18 @@ def test_no_request_outlives_its_deadline_and_none_has_a_window_that_the_venue_r
     assert timestamp <= expires - shortest * 1000
 
 
+def test_a_nonce_of_a_clock_far_behind_is_put_aside_where_the_window_covers_all_deadlines():
+    """The database's clock is ten minutes behind: its timestamp would be refused, whatever the venue's clock is read to be."""
+    nonce, call = to_millis(NOW - timedelta(minutes=10)), Call(method="POST", path="/fapi/v1/order")
+    for live in (timedelta(seconds=8), timedelta(seconds=5)):
+        signer = HmacSigner(window=timedelta(seconds=8), covers_deadlines=True)
+        signed = fields(signer.sign(API_KEY, call, nonce=nonce, expires_at=NOW + live))
+        expires = to_millis(NOW + live)
+        assert (signed["timestamp"], signed["recvWindow"]) == (str(expires - 8000), "8000")
+    other = fields(HmacSigner(window=timedelta(seconds=8)).sign(API_KEY, call, nonce=nonce, expires_at=NOW + live))
+    assert other["timestamp"] == str(nonce)
+
+
 def test_a_deadline_within_the_longest_window_is_on_the_wire_to_the_millisecond():
     signed = fields(
         HmacSigner().sign(
