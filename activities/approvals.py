@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Protocol
 
+from activities.request_reserve import KEPT, told
 from domain import risk
 from domain.accounts import AccountRef, Portfolio
 from domain.approvals import Approval, ApprovalRequest
@@ -149,6 +150,12 @@ class Approving:
                 "address_budget",
                 "The venue has refused a request of this account within ten minutes, since it has sent too many.",
                 action="Trade volume frees more; what is open is protected and closed as the venue lets it.",
+            )
+        if standing.requests_left is not None and standing.requests_left < KEPT:
+            raise Refused(
+                "requests_low",
+                told(standing.requests_left),
+                action="Trading frees one for each USDC, and the venue sells them (reserveRequestWeight).",
             )
         if portfolio.position(intent.coin) is not None:
             raise Refused(

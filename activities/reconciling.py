@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.overfilling import Overfilling, differences_of, told
 from activities.ports import Executions, Settler
+from activities.request_reserve import RequestReserve
 from activities.syncing import AccountSync
 from domain.accounts import AccountRef, Portfolio
 from domain.errors import HoldfastError
@@ -90,6 +91,7 @@ class Reconciler:
     executions: Executions
     settler: Settler
     overfilling: Overfilling
+    reserve: RequestReserve
 
     def reconcile(self, request: ReconcileRequest) -> Reconciled:
         """Read everything once, compare, and mend what can be mended."""
@@ -120,7 +122,10 @@ class Reconciler:
             overfilled=tuple(map(told, overfilled)),
         )
         noted = tuple(f"recorded {_told(fill)}" for fill in fresh)
-        return self._mend(account, replace(result, repairs=(*noted, *repairs)), manual.until)
+        # Last: what has to be mended does not wait for it.
+        mended = self._mend(account, replace(result, repairs=(*noted, *repairs)), manual.until)
+        self.reserve.look(account)
+        return mended
 
     def _read_movements(self, request: ReconcileRequest, added_at: datetime) -> tuple[Transfer, ...]:
         """Journal deposits, withdrawals and funding; all since the account was added, at the first reconciliation."""

@@ -22,6 +22,22 @@ class AccountRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCount:
+    """Requests that an account has sent since ever, and those that it may send for what it has traded and bought.
+
+    Hyperliquid: 10,000 and one for each USDC traded, sub-accounts apart (docs, "Rate limits and user limits").
+    """
+
+    used: int
+    allowed: int
+
+    @property
+    def left(self) -> int:
+        """How many may still be sent; below zero where more were sent than are allowed."""
+        return self.allowed - self.used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPosition:
     """A position as the venue shows it; `size` is signed."""
 

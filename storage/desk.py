@@ -16,7 +16,8 @@ from domain.risk import ReservedExposure, RiskDecision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The newest synced portfolio, the halt in force, whether anybody could sign, and whether the venue takes few requests only.
+    """The newest synced portfolio, the halt in force, whether anybody could sign, whether the venue takes few requests only, and
+    how many more it lets the account send (None where it does not count them).
 
     `at` is the database's time, by which `synced_at` counts as well: a worker whose clock is wrong would take an old state for a
     new one, or a young decision for one that is too late.
@@ -28,6 +29,7 @@ class Standing:
     halted_by: str
     has_signer: bool
     is_limited: bool
+    requests_left: int | None = None
 
 
 class ApprovalDesk(Protocol):

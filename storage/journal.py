@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from domain.accounts import AccountRef
+from domain.accounts import AccountRef, RequestCount
 from domain.fills import Fill
 from domain.intents import Intent, IntentPhase, Protection
 from domain.money import Price, Quantity
@@ -253,6 +253,16 @@ class Fills(Protocol):
 
     def set_cursor(self, account_id: str, at: datetime) -> None:
         """Move the cursor; never back."""
+
+
+class RequestCounts(Protocol):
+    """What venues were last seen to have counted of accounts' requests."""
+
+    def newest(self, account_id: str) -> tuple[RequestCount, timedelta] | None:
+        """The count that was read last, and how long ago."""
+
+    def keep(self, account_id: str, count: RequestCount) -> None:
+        """Keep what was read just now."""
 
 
 class Overfills(Protocol):

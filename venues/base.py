@@ -19,7 +19,7 @@ from domain.fills import Fill
 from domain.instruments import Instrument
 from domain.money import Money, Price, Quantity
 from domain.orders import OrderTerms
-from venues.links import LinkReport
+from venues.links import AddressChecks, LinkReport, RequestCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,16 +234,6 @@ class KeyChecks(Protocol):
         """Return the stable address of the account that a key belongs to."""
 
 
-class AddressChecks(Protocol):
-    """Checks where an account is known by its address and an agent wallet signs for it, before anything is stored. Reads only."""
-
-    def check_address(self, address: str, signer: str = "") -> LinkReport:
-        """Check that an address is a master's, and that the signer, if one is given, is not somebody else's.
-
-        A signer that the venue does not know yet is well: its approval may follow.
-        """
-
-
 class MarketData(Protocol):
     """Public data, shared by all agents of a process; answers may be cached for about a second."""
 
@@ -281,7 +271,8 @@ class UserStream(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Venue:
-    """One venue on one network. `key_checks` where keys name accounts and sign reads, `address_checks` where addresses do."""
+    """One venue on one network. `key_checks` where keys name accounts and sign reads, `address_checks` where addresses do;
+    `request_counts` where the venue lets an account send so many requests for so much that it has traded."""
 
     name: str
     network: str
@@ -290,6 +281,7 @@ class Venue:
     market: MarketData
     key_checks: KeyChecks | None = None
     address_checks: AddressChecks | None = None
+    request_counts: RequestCounts | None = None
 
 
 class VenueDirectory(Protocol):

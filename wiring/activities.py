@@ -20,6 +20,7 @@ from activities.platform import PlatformActivities, PlatformParts
 from activities.ports import Metrics, Streams
 from activities.positions import PositionActivities
 from activities.reconciling import Reconciler
+from activities.request_reserve import RequestReserve
 from activities.risk import Breakers
 from activities.sightings import SightingParts, Sightings, SyncCost
 from activities.streams import StreamActivities, StreamParts
@@ -36,6 +37,7 @@ from storage.postgres.decisions import PostgresDiary
 from storage.postgres.epochs import PostgresEpochs
 from storage.postgres.events import PostgresEvents
 from storage.postgres.halts import PostgresHalts
+from storage.postgres.limited import PostgresRequestCounts
 from storage.postgres.overfills import PostgresOverfills
 from storage.postgres.reconciliation import PostgresReconciliations
 from storage.postgres.risk import PostgresRiskBook
@@ -215,6 +217,11 @@ class Assembly:
                         books=self._reconciliations,
                         notifier=self._ground.notifier,
                         metrics=self._metrics,
+                    ),
+                    reserve=RequestReserve(
+                        venues=self._ground.venues,
+                        counts=PostgresRequestCounts(self._ground.engine),
+                        notifier=self._ground.notifier,
                     ),
                 ),
                 breakers=self._breakers,

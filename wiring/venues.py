@@ -189,6 +189,7 @@ def venue_of(connection: HyperliquidVenue) -> Venue:
         accounts=connection.accounts,
         market=connection.market,
         address_checks=connection.accounts,
+        request_counts=connection.accounts,
     )
 
 

@@ -19,7 +19,7 @@ from domain.risk import ReservedExposure, RiskDecision
 from storage.desk import Standing
 from storage.postgres.engine import load, transaction
 from storage.postgres.gate import OPEN_HALTS, asked_of, told
-from storage.postgres.limited import IS_LIMITED
+from storage.postgres.limited import IS_LIMITED, REQUESTS_LEFT
 from storage.postgres.risk import read_figures
 from storage.postgres.rows import order_values
 from storage.postgres.slots import enter, free_slot, given, register, take_slot
@@ -32,7 +32,7 @@ _END = select(intents.c.opens, intents.c.phase, intents.c.reason_code, intents.c
 _STANDING = text(
     "select clock_timestamp() as at, p.body, p.synced_at, h.scope, h.reason,"  # noqa: S608 - what is put in is a constant
     " exists (select 1 from signers where account_id = :account and retired_at is null) as has_signer,"
-    f" {IS_LIMITED} as is_limited"
+    f" {IS_LIMITED} as is_limited, {REQUESTS_LEFT} as requests_left"
     " from (select 1) one left join portfolios p on p.account_id = :account"
     f" left join lateral ({OPEN_HALTS}) h on true"
 )
@@ -106,6 +106,7 @@ class PostgresDesk:
             halted_by=told(row) if row.scope is not None else "",
             has_signer=row.has_signer,
             is_limited=row.is_limited,
+            requests_left=row.requests_left,
         )
 
     def reserved(self) -> tuple[ReservedExposure, ...]:

@@ -120,6 +120,7 @@ orders = Table(
     ),
     Index("orders_by_user", "user_id", "approved_at", "client_id"),
     Index("orders_sent", "account_id", "sent_at", postgresql_where=text("opening")),
+    Index("orders_limited", "account_id", "resolved_at", postgresql_where=text("code = 'address_budget'")),
     Index(
         "orders_opening_in_flight", "expires_at", postgresql_where=text("opening and state in ('SENDING','UNKNOWN')")
     ),

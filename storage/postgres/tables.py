@@ -49,6 +49,7 @@ __all__ = [
     "order_ids",
     "orders",
     "portfolios",
+    "request_counts",
     "risk_decisions",
     "schema_revisions",
     "settings",
@@ -91,6 +92,15 @@ day_records = Table(
     Column("started_at", TIME, nullable=False),  # when the equity was seen; transfers count from there
     Column("start_equity", NUMBER, nullable=False),
     PrimaryKeyConstraint("account_id", "zone", "day"),
+)
+
+request_counts = Table(
+    "request_counts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("used", BigInteger, nullable=False),
+    Column("allowed", BigInteger, nullable=False),
+    Column("read_at", TIME, nullable=False),
 )
 
 breakers = Table(

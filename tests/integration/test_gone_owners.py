@@ -10,11 +10,13 @@ from prometheus_client import CollectorRegistry
 from activities.overfilling import Overfilling
 from activities.ports import OwnerState
 from activities.reconciling import Reconciled, Reconciler
+from activities.request_reserve import RequestReserve
 from domain.accounts import AccountRef
 from domain.intents import TERMINAL_PHASES, Intent, IntentPhase
 from domain.supervision import ReconcileRequest
 from domain.watch import CloseOrder
 from runtime.metrics import Metrics
+from storage.postgres.limited import PostgresRequestCounts
 from storage.postgres.overfills import PostgresOverfills
 from storage.postgres.reconciliation import PostgresReconciliations
 from tests.integration.test_positions import opened, retried
@@ -50,6 +52,7 @@ def reconcile(desk: Bench, account: AccountRef, *running: str, metrics: Metrics 
             notifier=desk.notifier,
             metrics=metrics or Metrics(CollectorRegistry()),
         ),
+        reserve=RequestReserve(venues=desk.venues, counts=PostgresRequestCounts(desk.engine), notifier=desk.notifier),
     )
     return reconciler.reconcile(ReconcileRequest(account=account))
 

@@ -7,14 +7,18 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 
 from activities.refusals import pause_with
+from activities.request_reserve import KEPT
 from domain.accounts import AccountRef
 from domain.intents import Intent
 from domain.orders import OrderKey, OrderState
 from domain.watch import CloseOrder, ProtectRequest
 from storage.journal import OrderRow
+from storage.postgres.limited import PostgresRequestCounts
+from tests.integration.test_gone_owners import reconcile
 from tests.integration.test_positions import opened, retried, size_held, triggers
 from tests.stack.trading import Bench
 
@@ -156,3 +160,45 @@ def test_a_lost_close_of_a_limited_account_is_followed_by_another_and_not_by_a_n
     reducing, venue = desk.fence.reducing, desk.venues.of("hyperliquid", "paper")
     assert not reducing.is_waited_for(venue, lost, lost.sent_at + timedelta(seconds=4))
     assert reducing.is_waited_for(venue, lost, lost.sent_at)
+
+
+def test_nothing_opens_with_the_last_requests_of_an_account_and_its_stop_and_close_are_sent(desk: Bench) -> None:
+    intent = opened(desk, "ilse")
+    account = desk.accounts.ref(intent.account_id)
+    desk.paper.post("requests", user=account.address, left=KEPT - 1)
+    reconcile(desk, account)
+    approval = desk.approve(desk.wish(account, "two", coin="SOL"))
+    assert (approval.order, approval.code) == (None, "requests_low")
+    assert "1,999 more requests" in approval.reason
+    (told,) = [notice for notice in desk.notifier.notices if notice.kind == "requests_low"]
+    assert (told.user_id, told.details["account_id"]) == (intent.user_id, account.account_id)
+    desk.positions.protect_position(ProtectRequest(intent=intent, protection=desk.stop_at("ETH", "0.9")))
+    retried(lambda: desk.positions.close_position(CloseOrder(intent=intent)))
+    assert size_held(desk, intent) == 0
+
+
+def test_an_account_opens_again_when_the_venue_lets_it_send_more(desk: Bench) -> None:
+    account = desk.account("jana")
+    desk.paper.post("requests", user=account.address, left=KEPT - 1)
+    reconcile(desk, account)
+    assert desk.approve(desk.wish(account, "one")).code == "requests_low"
+    desk.paper.post("requests", user=account.address, left=KEPT)
+    reconcile(desk, account)
+    assert desk.approve(desk.wish(account, "two", coin="SOL")).order is not None
+
+
+def test_a_count_is_read_again_only_when_the_reserve_could_have_been_reached(desk: Bench) -> None:
+    account, counts = desk.account("karla"), PostgresRequestCounts(desk.engine)
+    reconcile(desk, account)
+    desk.paper.post("requests", user=account.address, left=KEPT - 1)
+    reconcile(desk, account)
+    newest = counts.newest(account.account_id)
+    assert newest is not None
+    assert newest[0].left > KEPT
+    # Eight thousand are left, which take thirteen minutes at ten a second.
+    with desk.engine.begin() as connection:
+        connection.execute(text("update request_counts set read_at = read_at - interval '14 minutes'"))
+    reconcile(desk, account)
+    again = counts.newest(account.account_id)
+    assert again is not None
+    assert again[0].left == KEPT - 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from domain.accounts import AccountRef, Portfolio, RestingOrder
+from domain.accounts import AccountRef, Portfolio, RequestCount, RestingOrder
 from domain.errors import Retryable
 from domain.fills import Fill
 from venues.base import Transfer
@@ -138,10 +138,16 @@ class HyperliquidAccounts:
         report = judge_owner(address, self._role(address))
         return report or LinkReport(ok=True, code="ok", sentence=f"{address} may be connected.")
 
-    def request_budget(self, account: AccountRef) -> tuple[int, int]:
-        """Read (used, allowed) requests of the address: one for each USDC traded on top of 10,000."""
+    def request_count(self, account: AccountRef) -> RequestCount:
+        """Read how many requests the address has sent and may send; weight 20. `nRequestsSurplus` is what it has bought."""
         limits = self._client.info("userRateLimit", user=account.address)
-        return _read("userRateLimit", lambda: (int(limits["nRequestsUsed"]), int(limits["nRequestsCap"])))
+        return _read(
+            "userRateLimit",
+            lambda: RequestCount(
+                used=int(limits["nRequestsUsed"]),
+                allowed=int(limits["nRequestsCap"]) + int(limits.get("nRequestsSurplus", 0)),
+            ),
+        )
 
     def _state(self, account: AccountRef, priority: Priority = Priority.OPEN) -> Any:
         return self._client.info("clearinghouseState", priority, user=account.address, dex="")

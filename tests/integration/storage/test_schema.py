@@ -174,10 +174,28 @@ def test_a_schema_newer_than_the_code_is_refused(db: Engine, database: str):
 
 def test_a_schema_of_another_branch_is_refused(db: Engine):
     with transaction(db) as connection:
-        connection.execute(update(tables.schema_revisions).values(revision="0001x"))
+        newest = tables.schema_revisions.c.revision == revisions()[-1]
+        connection.execute(update(tables.schema_revisions).where(newest).values(revision="0001x"))
     with pytest.raises(Misconfigured) as caught:
         check(db)
     assert caught.value.code == "schema_differs"
+
+
+def test_a_database_of_the_first_revision_is_refused_and_comes_up_to_date_with_what_it_holds(empty_database: str):
+    migrate(empty_database, "0001")
+    made = engine(empty_database)
+    with transaction(made) as connection:
+        connection.execute(insert(tables.orders).values(**ORDER, state="REFUSED", code="address_budget"))
+    with pytest.raises(Misconfigured) as caught:
+        check(made)
+    assert caught.value.code == "schema_old"
+    assert migrate(empty_database) == check(made) == revisions()[-1]
+    with transaction(made) as connection:
+        assert connection.scalar(text("select code from orders")) == "address_budget"
+    with pytest.raises(Misconfigured) as caught:
+        migrate(empty_database, "0001")
+    assert caught.value.code == "schema_backward"
+    made.dispose()
 
 
 def test_an_unknown_revision_is_refused(database: str):

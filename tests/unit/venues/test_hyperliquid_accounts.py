@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain.accounts import RequestCount
 from domain.errors import Retryable
 from domain.orders import Side, TriggerKind
 from tests.unit.venues.build import ACCOUNT, MASTER, NOW, client_of, d, row, stop_row
@@ -191,9 +192,11 @@ def test_the_leverage_of_a_new_position_is_read():
         assert HyperliquidAccounts(client).leverage(ACCOUNT, "BTC") == (7, False)
 
 
-def test_the_request_budget_of_the_address_is_read():
-    with client_of({"userRateLimit": {"cumVlm": "1.0", "nRequestsUsed": 3, "nRequestsCap": 10001}}) as (client, _):
-        assert HyperliquidAccounts(client).request_budget(ACCOUNT) == (3, 10001)
+def test_the_requests_that_an_address_has_sent_and_may_send_are_read_with_those_that_it_bought():
+    limits = {"cumVlm": "1.0", "nRequestsUsed": 3, "nRequestsCap": 10001, "nRequestsSurplus": 500}
+    with client_of({"userRateLimit": limits}) as (client, _):
+        count = HyperliquidAccounts(client).request_count(ACCOUNT)
+    assert (count, count.left) == (RequestCount(used=3, allowed=10501), 10498)
 
 
 @pytest.mark.parametrize("state", [{}, [], None, {**STATE, "marginSummary": {"accountValue": "NaN"}}])

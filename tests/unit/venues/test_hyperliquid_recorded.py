@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from domain.accounts import RequestCount
 from domain.orders import TriggerKind
 from tests.unit.venues.build import ACCOUNT, client_of, d
 from venues.hyperliquid import answers
@@ -108,7 +109,9 @@ def test_roles_agents_and_request_budgets_are_read():
     assert report.valid_until == from_millis(1767776120478)
     assert cassette("user_role")["role"] == "vault"
     with client_of({"userRateLimit": cassette("user_rate_limit")}) as (client, _):
-        assert HyperliquidAccounts(client).request_budget(ACCOUNT) == (36589831368, 170043731737)
+        assert HyperliquidAccounts(client).request_count(ACCOUNT) == RequestCount(
+            used=36589831368, allowed=170043731737
+        )
 
 
 def test_instruments_and_contexts_are_read():
