@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import uuid
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -110,7 +110,7 @@ async def run(settings: Settings, queues: frozenset[str]) -> None:
     wired = Assembly(ground, venues.streams(), metrics, deployment).wired()
     workers = workers_of(client, settings, queues, wired)
     about = {"queues": sorted(queues), "metrics_port": port}
-    async with beating(settings.holdfast_home, "worker", about), heeding_halts(engine, ground.giving_way):
+    async with beating(settings.holdfast_home, "worker", about), _heeding(engine, ground, queues):
         if "workflow" in queues:
             await _start_standing(client, executions, engine)
         _leave_alone_what_stays()
@@ -192,6 +192,11 @@ async def _start_standing(client: Client, executions: TemporalExecutions, engine
     )
     shards = await asyncio.to_thread(PostgresAccounts(engine).shards)
     await asyncio.to_thread(executions.ensure_shards, shards)
+
+
+def _heeding(engine: Engine, ground: Ground, queues: frozenset[str]) -> AbstractAsyncContextManager[None]:
+    """Listen for halts where there are opens that give way to them."""
+    return heeding_halts(engine, ground.giving_way) if "open" in queues else nullcontext()
 
 
 def _stopped_by_signals() -> asyncio.Event:

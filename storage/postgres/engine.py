@@ -22,6 +22,10 @@ STATEMENT_TIMEOUT = timedelta(seconds=15)
 LOCK_TIMEOUT = timedelta(seconds=5)
 CONNECT_TIMEOUT = timedelta(seconds=5)
 
+_ALIVE = {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "3", "tcp_user_timeout": "20000"}
+"""A host that is cut off sends nothing, no reset either: the system would wait for it for a quarter of an hour. Seconds, and
+milliseconds; the server's own limit of a statement comes first."""
+
 _COMMIT_WARNINGS = "commit_warnings"
 _RETRY = timedelta(seconds=1)
 _UNAVAILABLE = ("database_unavailable", "The database does not answer.", "Check that Postgres runs and is reachable.")
@@ -55,7 +59,7 @@ def engine(
         )
     )
     made = sqlalchemy.create_engine(
-        database_url(url),
+        patient(url),
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_timeout=pool_wait.total_seconds(),
@@ -64,7 +68,7 @@ def engine(
         pool_use_lifo=True,
         # Without it the rowcount of an INSERT is -1, and "was it new?" is always answered with no.
         execution_options={"preserve_rowcount": True},
-        connect_args={"options": options, "connect_timeout": int(CONNECT_TIMEOUT.total_seconds())},
+        connect_args={"options": options},
     )
     event.listen(made, "connect", _watch_commits)
     return made
@@ -85,6 +89,13 @@ def database_url(url: str) -> URL:
             action="Write postgresql://user:password@host:port/name.",
         )
     return parsed.set(drivername="postgresql+psycopg")
+
+
+def patient(url: str) -> URL:
+    """Add to an address how long a server that does not answer is waited for, where it does not say so itself."""
+    limits = {"connect_timeout": str(int(CONNECT_TIMEOUT.total_seconds())), **_ALIVE}
+    address = database_url(url)
+    return address.set(query=limits | dict(address.query))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, Row, delete, func, select, text
 
 from domain.errors import Retryable
-from storage.postgres.engine import database_url, transaction
+from storage.postgres.engine import patient, transaction
 from storage.postgres.tables import events, users
 from storage.records import Event
 
@@ -92,9 +92,9 @@ async def listen(url: str, channel: str = CHANNEL) -> AsyncIterator[str]:
 
     That is, of events, the user of each.
     """
-    address = database_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    address = patient(url).set(drivername="postgresql").render_as_string(hide_password=False)
     try:
-        connection = await psycopg.AsyncConnection.connect(address, autocommit=True, connect_timeout=5)
+        connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
         async with connection:
             await connection.execute(f"listen {channel}")
             yield ""

@@ -1,5 +1,7 @@
 """Transactions against a real server: what is committed, and which error says who acts."""
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -111,6 +113,23 @@ def test_a_violated_constraint_stays_what_it_is(db: Engine):
 def test_nothing_listening_is_unavailable(free_port: Callable[[], int], execute: Execute):
     made = engine(f"postgresql://me:secret@127.0.0.1:{free_port()}/none")
     assert code_of(lambda: execute(made, "select 1")) == "database_unavailable"
+
+
+@pytest.mark.skipif(
+    not hasattr(socket, "TCP_USER_TIMEOUT"), reason="This system has no time limit for what is not confirmed."
+)
+@pytest.mark.parametrize(("says", "expected"), [("", 20_000), ("?tcp_user_timeout=7000", 7_000)])
+def test_a_server_that_is_cut_off_is_given_up_in_seconds_or_as_its_address_says(
+    database: str, says: str, expected: int
+):
+    made = engine(database + says)
+    with made.connect() as connection:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        with socket.socket(fileno=os.dup(raw.fileno())) as line:
+            assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == expected
+            assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+    made.dispose()
 
 
 @EITHER_WAY
