@@ -1,6 +1,5 @@
 """Actions: what the SDK sends is understood, and refusals read as on the real venue."""
 
-import time
 from typing import Any
 
 import pytest
@@ -284,11 +283,3 @@ def test_what_does_not_deserialise_is_422_in_plain_text(paper: Paper) -> None:
             "code": 422,
             "body": "Failed to deserialize the JSON body into the target type",
         }
-
-
-def test_an_order_costs_little(trader: Trader) -> None:
-    trader.sdk.order("BTC", True, 0.01, 90000, GTC)
-    started = time.perf_counter()
-    for _ in range(50):
-        trader.sdk.order("BTC", True, 0.01, 90000, GTC)
-    assert (time.perf_counter() - started) / 50 < 0.05

@@ -1,5 +1,6 @@
 """Reads are asked again on a stale connection, writes never are; every call has an end."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,18 +114,19 @@ def test_a_write_carries_its_form_in_the_body_and_its_key_in_a_header():
         assert (asked.form, asked.headers["X-MBX-APIKEY"]) == ({"symbol": "BTCUSDT", "signature": "x"}, API_KEY.address)
 
 
-def test_every_call_ends_within_its_time_even_if_the_answer_trickles():
+def test_every_call_ends_within_its_time_even_if_the_answer_comes_later():
+    given_up = threading.Event()
+
     def slow(asked: Asked) -> Said:
-        time.sleep(1)
+        given_up.wait(20)
         return Said(body={})
 
     with client_of(slow, timeout=QUICK) as (client, _):
-        started = time.monotonic()
         assert client.write(WRITE, account="a").status == 0
         with pytest.raises(Retryable) as caught:
             client.public("time", 1)
         assert caught.value.code == "venue_timeout"
-        assert time.monotonic() - started < 0.95
+        given_up.set()
 
 
 @pytest.mark.parametrize(
