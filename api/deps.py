@@ -15,6 +15,7 @@ from runtime.secrets import KeyRing, Vault
 from runtime.settings import Settings
 from storage.access import Audit, Idempotency, Names, SignerBook, Users, UserSettings
 from storage.base import Accounts, Agents, Diary, Events, Halts, Portfolios, Reconciliations, RiskBook
+from storage.journal import RequestCounts
 from storage.postgres.accounts import PostgresAccounts
 from storage.postgres.agents import PostgresAgents
 from storage.postgres.audit import PostgresAudit
@@ -23,6 +24,7 @@ from storage.postgres.events import PostgresEvents
 from storage.postgres.halts import PostgresHalts
 from storage.postgres.idempotency import PostgresIdempotency
 from storage.postgres.keys import PostgresSignerBook
+from storage.postgres.limited import PostgresRequestCounts
 from storage.postgres.names import PostgresNames
 from storage.postgres.portfolios import PostgresPortfolios
 from storage.postgres.reconciliation import PostgresReconciliations
@@ -60,6 +62,7 @@ class Parts:
     trades: TradeBook
     risk: RiskBook
     reconciliations: Reconciliations
+    request_counts: RequestCounts
     venues: VenueDirectory
 
 
@@ -87,6 +90,7 @@ def parts_over(
         trades=PostgresTradeBook(engine),
         risk=PostgresRiskBook(engine),
         reconciliations=PostgresReconciliations(engine),
+        request_counts=PostgresRequestCounts(engine),
         venues=venues,
     )
 

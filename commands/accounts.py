@@ -38,7 +38,7 @@ AccountId = Annotated[str, typer.Argument(help="The account's id or name.")]
 def list_accounts(as_json: Json = False) -> None:
     """List your accounts."""
     rows = connect().get("/api/accounts")["items"]
-    columns = ("id", "name", "venue", "network", "address", "active")
+    columns = ("id", "name", "venue", "network", "address", "active", "requests_left")
     print_rows(rows, columns, as_json=as_json, empty="There are no accounts.")
 
 

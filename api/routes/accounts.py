@@ -185,4 +185,7 @@ def _audit(parts: Parts, me: Caller, action: str, account: AccountRecord) -> Non
 
 
 def _view(parts: Parts, me: Caller, account: AccountRecord) -> AccountView:
-    return view_of(account, parts.signers.signers(me.user_id, account.ref.account_id))
+    counted = parts.request_counts.newest(account.ref.account_id)
+    return view_of(
+        account, parts.signers.signers(me.user_id, account.ref.account_id), counted[0] if counted is not None else None
+    )

@@ -9,6 +9,7 @@ from eth_account import Account
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from api.schemas.values import Answer, Body, Name
+from domain.accounts import RequestCount
 from storage.records import AccountRecord, SignerRecord
 from venues.base import SigningKey
 from venues.links import LinkReport
@@ -112,7 +113,7 @@ class SignerView(Answer):
 
 
 class AccountView(Answer):
-    """An account."""
+    """An account. `requests_left` is how many more the venue takes of it, as last read; null where it does not count them."""
 
     id: str
     user_id: str
@@ -125,6 +126,7 @@ class AccountView(Answer):
     exposed_at: datetime | None
     created_at: datetime
     signer: SignerView | None
+    requests_left: int | None
 
 
 class LinkView(Answer):
@@ -141,8 +143,8 @@ def link_of(report: LinkReport) -> LinkView:
     return LinkView(ok=report.ok, code=report.code, sentence=report.sentence, valid_until=report.valid_until)
 
 
-def view_of(account: AccountRecord, signers: tuple[SignerRecord, ...]) -> AccountView:
-    """Show an account and the key in use."""
+def view_of(account: AccountRecord, signers: tuple[SignerRecord, ...], counted: RequestCount | None) -> AccountView:
+    """Show an account, the key in use and what the venue has counted of its requests."""
     live = next((signer for signer in signers if signer.retired_at is None), None)
     return AccountView(
         id=account.ref.account_id,
@@ -156,6 +158,7 @@ def view_of(account: AccountRecord, signers: tuple[SignerRecord, ...]) -> Accoun
         exposed_at=account.exposed_at,
         created_at=account.created_at,
         signer=_signer(live) if live is not None else None,
+        requests_left=counted.left if counted is not None else None,
     )
 
 

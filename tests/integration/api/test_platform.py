@@ -9,6 +9,7 @@ from eth_account import Account
 from hyperliquid.exchange import Exchange
 from sqlalchemy import text
 
+from domain.accounts import RequestCount
 from storage.postgres.engine import transaction
 from storage.records import Scope
 from tests.integration.api.conftest import Api, Served, Temporal, random_address
@@ -233,6 +234,13 @@ def test_an_account_of_another_user_does_not_exist(ann: Api, bob: Api, method: s
     answer = ann.http.request(method, f"/api/accounts/{account}", json=body)
     assert (answer.status_code, ann.code(answer)) == (404, "account_unknown")
     assert bob.get(f"/api/accounts/{account}").json()["active"] is True
+
+
+def test_an_account_shows_how_many_more_requests_the_venue_takes_of_it(served: Served, ann: Api) -> None:
+    (account,) = ann.get("/api/accounts").json()["items"]
+    assert account["requests_left"] is None
+    served.parts.request_counts.keep(account["id"], RequestCount(used=9_000, allowed=10_500))
+    assert ann.get(f"/api/accounts/{account['id']}").json()["requests_left"] == 1_500
 
 
 def test_a_removed_account_is_not_traded_any_more(ann: Api) -> None:
