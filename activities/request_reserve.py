@@ -56,7 +56,7 @@ def told(left: int) -> str:
 
 
 def _good_for(count: RequestCount) -> timedelta:
-    """How long the reserve cannot be reached; nothing where it has been, so that what opens again is seen at once."""
+    """How long the reserve cannot be reached; no time where it has been, so that each look may find that it has grown."""
     return min(timedelta(seconds=max(count.left - KEPT, 0) / _FASTEST), _LONGEST)
 
 

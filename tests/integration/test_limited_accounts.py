@@ -202,3 +202,16 @@ def test_a_count_is_read_again_only_when_the_reserve_could_have_been_reached(des
     again = counts.newest(account.account_id)
     assert again is not None
     assert again[0].left == KEPT - 1
+
+
+def test_a_count_that_could_not_be_read_is_read_the_next_time_and_keeps_no_reconciliation_from_its_end(
+    desk: Bench,
+) -> None:
+    account, counts = desk.account("laura"), PostgresRequestCounts(desk.engine)
+    fault = desk.paper.fault("info", "http_500", type="userRateLimit", rate=1)
+    assert reconcile(desk, account).portfolio.is_flat
+    assert desk.paper.hits(fault) == 1
+    assert counts.newest(account.account_id) is None
+    desk.paper.lift(fault)
+    reconcile(desk, account)
+    assert counts.newest(account.account_id) is not None
