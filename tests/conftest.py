@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from runtime import ports
 from runtime.converter import data_converter
+from runtime.errors import SetupError
 from runtime.loading import load_settings
 from runtime.namespaces import register_search_attributes
 from runtime.postgres import Postgres
@@ -29,7 +31,8 @@ TEMPLATE = "holdfast_template"
 QUICK_POSTGRES = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-REAL_PARTS = frozenset({"postgres", "database", "temporal_binary", "temporal_server", "temporal_client"})
+TEMPORAL = frozenset({"temporal_binary", "temporal_server", "temporal_client"})
+REAL_PARTS = TEMPORAL | {"postgres", "database"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,8 +48,18 @@ def _is_in(item: pytest.Item, *folders: str) -> bool:
     return any(ROOT / "tests" / folder in item.path.parents for folder in folders)
 
 
-def pytest_collection_finish() -> None:
-    """Leave what is loaded out of later collections: on a busy machine they took longer than a workflow may go without a word."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build Temporal, which the first time takes longer than a test may, where a chosen test starts it; then tidy up.
+
+    What is loaded stays out of later garbage collections: on a busy machine they took longer than a workflow may go without a word.
+    """
+    starts_temporal = any(
+        _is_in(item, "integration", "replay") or TEMPORAL & set(getattr(item, "fixturenames", ()))
+        for item in session.items
+    )
+    if starts_temporal and not session.config.getoption("collectonly"):
+        with suppress(SetupError):  # the tests that need it say so
+            _temporal()
     gc.collect()
     gc.freeze()
 
@@ -116,6 +129,10 @@ def empty_database(postgres: Postgres) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def temporal_binary() -> Path:
     """The Temporal program; a machine that cannot have it fails the tests that need it."""
+    return _temporal()
+
+
+def _temporal() -> Path:
     settings = load_settings({name: os.environ[name] for name in ("HOLDFAST_CACHE",) if name in os.environ}, None)
     return find_temporal(settings.holdfast_cache, lambda line: print(line, file=sys.stderr))
 
