@@ -92,16 +92,25 @@ async def test_an_agent_cycles_by_its_clock_and_starts_each_intent_once(time_ski
     assert [shown.status for shown in fakes.shown] == [AgentStatus.STOPPING, AgentStatus.STOPPED]
 
 
+async def after_cycle(handle: WorkflowHandle[Any, Any], cycle: int) -> None:
+    """Wait until the agent has the outcome of a cycle, and not only until the activity was asked for it."""
+
+    async def has_its_outcome() -> bool:
+        return (await report(handle)).cycle == cycle
+
+    await until(has_its_outcome)
+
+
 async def test_an_idle_cycle_costs_eleven_events(time_skipping: WorkflowEnvironment) -> None:
     fakes = FleetFakes()
     async with fleet(time_skipping, fakes):
         handle = await start(time_skipping, UserAgentInput(config=an_agent()))
         await until(lambda: len(fakes.requests) == 1)
         await time_skipping.sleep(MINUTE * 10 + timedelta(seconds=1))
-        await until(lambda: len(fakes.requests) == 11)
+        await after_cycle(handle, 11)
         length = len((await handle.fetch_history()).events)
         await time_skipping.sleep(MINUTE * 10)
-        await until(lambda: len(fakes.requests) == 21)
+        await after_cycle(handle, 21)
         longer = len((await handle.fetch_history()).events)
         await handle.terminate()
     assert (longer - length) / 10 <= 11
@@ -149,27 +158,18 @@ async def test_intents_outlive_the_roll_and_report_to_the_new_run(time_skipping:
     assert [request.cycle for request in fakes.requests[:3]] == [1, 2, 3]
 
 
-async def after_first_cycle(handle: WorkflowHandle[Any, Any]) -> None:
-    """Wait until the agent has the outcome, and not only until the activity was asked for it."""
-
-    async def has_its_outcome() -> bool:
-        return (await report(handle)).note == "hold"
-
-    await until(has_its_outcome)
-
-
 async def test_a_pause_begins_no_cycle_and_a_resume_goes_on(time_skipping: WorkflowEnvironment) -> None:
     fakes = FleetFakes()
     async with fleet(time_skipping, fakes):
         handle = await start(time_skipping, UserAgentInput(config=an_agent()))
-        await after_first_cycle(handle)
+        await after_cycle(handle, 1)
         await handle.signal("pause")
         await handle.signal("pause", Reason(text="lunch", by="me"))
         await time_skipping.sleep(MINUTE * 5)
         paused = await report(handle)
         cycles_while_paused = len(fakes.requests)
         await handle.signal("resume")
-        await until(lambda: len(fakes.requests) == 2)
+        await until(lambda: len(fakes.requests) == len(fakes.shown) == 2)
         resumed = await report(handle)
         await handle.terminate()
     assert cycles_while_paused == 1
@@ -299,8 +299,7 @@ async def test_a_held_agent_opens_nothing_and_says_why(time_skipping: WorkflowEn
     fakes = FleetFakes(cycle=lambda r: CycleOutcome(cycle=r.cycle, held="platform halted", intents=(an_intent(1),)))
     async with fleet(time_skipping, fakes):
         handle = await start(time_skipping, UserAgentInput(config=an_agent()))
-        await until(lambda: len(fakes.requests) == 1)
-        await time_skipping.sleep(timedelta(seconds=5))
+        await after_cycle(handle, 1)
         held = await report(handle)
         await handle.signal("release")
         released = await report(handle)
@@ -320,8 +319,7 @@ async def test_finished_intents_are_forgotten(time_skipping: WorkflowEnvironment
     progress = AgentProgress(cycle=6, open_intents=("gone",))
     async with fleet(time_skipping, fakes):
         handle = await start(time_skipping, UserAgentInput(config=an_agent(), progress=progress))
-        await until(lambda: len(fakes.requests) == 1)
-        await time_skipping.sleep(timedelta(seconds=1))
+        await after_cycle(handle, 7)
         now = await report(handle)
         await handle.terminate()
     assert fakes.requests[0].open_intents == ("gone",)
@@ -332,7 +330,7 @@ async def test_a_reconfiguration_takes_effect_with_the_next_cycle(time_skipping:
     fakes = FleetFakes()
     async with fleet(time_skipping, fakes):
         handle = await start(time_skipping, UserAgentInput(config=an_agent()))
-        await after_first_cycle(handle)
+        await after_cycle(handle, 1)
         changed = an_agent(coins=("ETH", "SOL"), cycle_every=timedelta(minutes=2))
         answer = await handle.execute_update(UserAgentWorkflow.reconfigure, Reconfigure(config=changed))
         moved = Reconfigure(config=an_agent(account_id="other"))
