@@ -93,12 +93,14 @@ async def test_an_agent_cycles_by_its_clock_and_starts_each_intent_once(time_ski
 
 
 async def after_cycle(handle: WorkflowHandle[Any, Any], cycle: int) -> None:
-    """Wait until the agent has the outcome of a cycle, and not only until the activity was asked for it."""
+    """Wait until the agent has taken the outcome of its nth cycle and waits for the next: the number is shown from its beginning."""
 
-    async def has_its_outcome() -> bool:
-        return (await report(handle)).cycle == cycle
+    async def waits_for_the_next() -> bool:
+        events = (await handle.fetch_history()).events
+        taken = sum(event.HasField("activity_task_completed_event_attributes") for event in events)
+        return taken == cycle and events[-1].HasField("timer_started_event_attributes")
 
-    await until(has_its_outcome)
+    await until(waits_for_the_next)
 
 
 async def test_an_idle_cycle_costs_eleven_events(time_skipping: WorkflowEnvironment) -> None:
@@ -319,7 +321,7 @@ async def test_finished_intents_are_forgotten(time_skipping: WorkflowEnvironment
     progress = AgentProgress(cycle=6, open_intents=("gone",))
     async with fleet(time_skipping, fakes):
         handle = await start(time_skipping, UserAgentInput(config=an_agent(), progress=progress))
-        await after_cycle(handle, 7)
+        await after_cycle(handle, 1)
         now = await report(handle)
         await handle.terminate()
     assert fakes.requests[0].open_intents == ("gone",)
