@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Protocol
 
-from activities.request_reserve import KEPT, told
+from activities.request_reserve import told
 from domain import risk
-from domain.accounts import AccountRef, Portfolio
+from domain.accounts import KEPT_REQUESTS, AccountRef, Portfolio
 from domain.approvals import Approval, ApprovalRequest
 from domain.errors import Refused, Retryable
 from domain.instruments import Instrument
@@ -151,7 +151,7 @@ class Approving:
                 "The venue has refused a request of this account within ten minutes, since it has sent too many.",
                 action="Trade volume frees more; what is open is protected and closed as the venue lets it.",
             )
-        if standing.requests_left is not None and standing.requests_left < KEPT:
+        if standing.requests_left is not None and standing.requests_left < KEPT_REQUESTS:
             raise Refused(
                 "requests_low",
                 told(standing.requests_left),

@@ -7,21 +7,13 @@ An account that learns it from its stop's refusal has a position that stays bare
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from activities.ports import Notifier
-from domain.accounts import AccountRef, RequestCount
+from domain.accounts import KEPT_REQUESTS, AccountRef, RequestCount
 from domain.errors import Retryable
 from domain.notices import Notice, Severity
 from storage.journal import RequestCounts
 from venues.base import VenueDirectory
-
-KEPT = 2_000
-"""A fifth of what every address is given. A fifth of all that an old account may send, of millions, would be years of it."""
-
-_FASTEST = 10
-"""Requests a second that nobody who trades with the account is expected to exceed for long."""
-_LONGEST = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,26 +30,21 @@ class RequestReserve:
         if reader is None:
             return
         newest = self.counts.newest(account.account_id)
-        if newest is not None and newest[1] < _good_for(newest[0]):
+        if newest is not None and newest[1] < newest[0].good_for:
             return
         try:
             count = reader.request_count(account)
         except Retryable:
             return
         self.counts.keep(account.account_id, count)
-        if count.left < KEPT:
+        if count.left < KEPT_REQUESTS:
             self.notifier.tell(_notice(account, count))
 
 
 def told(left: int) -> str:
     """Say how many are left and what they are kept for."""
-    kept = f"the last {KEPT:,} are kept for stops, closes and cancels."
+    kept = f"the last {KEPT_REQUESTS:,} are kept for stops, closes and cancels."
     return f"The venue takes {max(left, 0):,} more requests of this account; {kept}"
-
-
-def _good_for(count: RequestCount) -> timedelta:
-    """How long the reserve cannot be reached; no time where it has been, so that each look may find that it has grown."""
-    return min(timedelta(seconds=max(count.left - KEPT, 0) / _FASTEST), _LONGEST)
 
 
 def _notice(account: AccountRef, count: RequestCount) -> Notice:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from domain.money import ZERO, Money, Price, Quantity
@@ -21,6 +21,14 @@ class AccountRef:
     address: str
 
 
+KEPT_REQUESTS = 2_000
+"""Kept for stops, closes and cancels: a fifth of what Hyperliquid gives every address. A fifth of all that an old account may send,
+of millions, would be years of it."""
+
+_FASTEST = 10
+"""Requests a second that nobody who trades with an account is expected to exceed for long."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestCount:
     """Requests that an account has sent since ever, and those that it may send for what it has traded and bought.
@@ -35,6 +43,11 @@ class RequestCount:
     def left(self) -> int:
         """How many may still be sent; below zero where more were sent than are allowed."""
         return self.allowed - self.used
+
+    @property
+    def good_for(self) -> timedelta:
+        """How long the kept ones cannot be reached, a day at most; no time where they have been, as they may be more any moment."""
+        return min(timedelta(seconds=max(self.left - KEPT_REQUESTS, 0) / _FASTEST), timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

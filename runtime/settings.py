@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         20,
         ge=1,
         le=500,
-        description="Connections that a process keeps open; a worker and an API have one more, to listen.",
+        description="Connections that a process keeps open; an API, and a worker that opens, have one more to listen.",
     )
     database_pool_overflow: int = Field(
         0, ge=0, le=500, description="Connections beyond the pool under load, opened and closed each time."

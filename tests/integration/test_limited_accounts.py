@@ -11,8 +11,7 @@ from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 
 from activities.refusals import pause_with
-from activities.request_reserve import KEPT
-from domain.accounts import AccountRef
+from domain.accounts import KEPT_REQUESTS, AccountRef
 from domain.intents import Intent
 from domain.orders import OrderKey, OrderState
 from domain.watch import CloseOrder, ProtectRequest
@@ -165,7 +164,7 @@ def test_a_lost_close_of_a_limited_account_is_followed_by_another_and_not_by_a_n
 def test_nothing_opens_with_the_last_requests_of_an_account_and_its_stop_and_close_are_sent(desk: Bench) -> None:
     intent = opened(desk, "ilse")
     account = desk.accounts.ref(intent.account_id)
-    desk.paper.post("requests", user=account.address, left=KEPT - 1)
+    desk.paper.post("requests", user=account.address, left=KEPT_REQUESTS - 1)
     reconcile(desk, account)
     approval = desk.approve(desk.wish(account, "two", coin="SOL"))
     assert (approval.order, approval.code) == (None, "requests_low")
@@ -179,10 +178,10 @@ def test_nothing_opens_with_the_last_requests_of_an_account_and_its_stop_and_clo
 
 def test_an_account_opens_again_when_the_venue_lets_it_send_more(desk: Bench) -> None:
     account = desk.account("jana")
-    desk.paper.post("requests", user=account.address, left=KEPT - 1)
+    desk.paper.post("requests", user=account.address, left=KEPT_REQUESTS - 1)
     reconcile(desk, account)
     assert desk.approve(desk.wish(account, "one")).code == "requests_low"
-    desk.paper.post("requests", user=account.address, left=KEPT)
+    desk.paper.post("requests", user=account.address, left=KEPT_REQUESTS)
     reconcile(desk, account)
     assert desk.approve(desk.wish(account, "two", coin="SOL")).order is not None
 
@@ -190,18 +189,18 @@ def test_an_account_opens_again_when_the_venue_lets_it_send_more(desk: Bench) ->
 def test_a_count_is_read_again_only_when_the_reserve_could_have_been_reached(desk: Bench) -> None:
     account, counts = desk.account("karla"), PostgresRequestCounts(desk.engine)
     reconcile(desk, account)
-    desk.paper.post("requests", user=account.address, left=KEPT - 1)
+    desk.paper.post("requests", user=account.address, left=KEPT_REQUESTS - 1)
     reconcile(desk, account)
     newest = counts.newest(account.account_id)
     assert newest is not None
-    assert newest[0].left > KEPT
+    assert newest[0].left > KEPT_REQUESTS
     # Eight thousand are left, which take thirteen minutes at ten a second.
     with desk.engine.begin() as connection:
         connection.execute(text("update request_counts set read_at = read_at - interval '14 minutes'"))
     reconcile(desk, account)
     again = counts.newest(account.account_id)
     assert again is not None
-    assert again[0].left == KEPT - 1
+    assert again[0].left == KEPT_REQUESTS - 1
 
 
 def test_a_count_that_could_not_be_read_is_read_the_next_time_and_keeps_no_reconciliation_from_its_end(
